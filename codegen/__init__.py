@@ -1,0 +1,1 @@
+"""The table made into C++, stubs and reference pages. Layer: codegen; standard library and optable only."""

@@ -1,0 +1,123 @@
+// Writing into an existing tensor, with its history. Layer: autograd.
+#include "copy_ops.h"
+
+#include "ops_gen.h"
+#include "record.h"
+
+namespace torchy {
+
+namespace {
+
+struct CopyBackwards final : Node {
+  const OpInfo& info() const override {
+    static const OpInfo info{"CopyBackwards", "copy_", "=", "self: zeros; src: grad"};
+    return info;
+  }
+  void apply(TensorList& grads, TensorList& out) override {
+    if (!grads[0].defined()) return;
+    if (needs(0)) out[0] = ops::zeros_like(grads[0]);
+    if (needs(1)) out[1] = grads[0];
+  }
+};
+
+struct FillBackward0 final : Node {
+  const OpInfo& info() const override {
+    static const OpInfo info{"FillBackward0", "fill_", "fill", "self: zeros; value: grad.sum()"};
+    return info;
+  }
+  void apply(TensorList& grads, TensorList& out) override {
+    if (!grads[0].defined()) return;
+    if (needs(0)) out[0] = ops::zeros_like(grads[0]);
+    if (num_edges() > 1 && needs(1)) out[1] = ops::sum(grads[0]);
+  }
+};
+
+NodeRef fill_node(const Tensor& self, const Tensor* value) {
+  NodeRef node(new FillBackward0());
+  add_edges(node.get(), self);
+  if (value) add_edges(node.get(), *value);
+  return node;
+}
+
+}  // namespace
+
+namespace ops {
+
+void copy_(const Tensor& self, const Tensor& src) {
+  bool record = grad_enabled() && (requires_grad(self) || requires_grad(src)) && is_differentiable(self.dtype());
+  check_inplace(self, record, "copy_");
+  TORCHY_CHECK(broadcastable_to(src.sizes(), self.sizes()), "copy_: output with shape ", self.sizes(),
+               " doesn't match the broadcast shape of the source ", src.sizes());
+  TORCHY_CHECK(!has_internal_overlap(self), "copy_: unsupported operation: more than one element of the written-to "
+               "tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
+  if (self.is_same(src)) return;
+  NodeRef node;
+  if (record) {
+    node = NodeRef(new CopyBackwards());
+    add_edges(node.get(), self);
+    add_edges(node.get(), src);
+  }
+  Tensor target = self;
+  kernels::copy_into(target, src);
+  mark_written(self, "copy_");
+  if (node) rebase_history(self, std::move(node));
+}
+
+void fill_(const Tensor& self, const Scalar& value) {
+  bool record = grad_enabled() && requires_grad(self);
+  check_inplace(self, record, "fill_");
+  NodeRef node = record ? fill_node(self, nullptr) : NodeRef();
+  Tensor target = self;
+  kernels::fill(target, value);
+  mark_written(self, "fill_");
+  if (node) rebase_history(self, std::move(node));
+}
+
+void fill_(const Tensor& self, const Tensor& value) {
+  TORCHY_CHECK(value.ndim() == 0, "fill_: only supports a 0-dimension value tensor but got tensor with ",
+               value.ndim(), " dimensions; use copy_ to broadcast");
+  bool record = grad_enabled() && (requires_grad(self) || requires_grad(value));
+  check_inplace(self, record, "fill_");
+  NodeRef node = record ? fill_node(self, &value) : NodeRef();
+  Tensor target = self;
+  kernels::fill(target, Scalar::load(value.dtype(), value.raw()));
+  mark_written(self, "fill_");
+  if (node) rebase_history(self, std::move(node));
+}
+
+void zero_(const Tensor& self) {
+  bool record = grad_enabled() && requires_grad(self);
+  check_inplace(self, record, "zero_");
+  NodeRef node = record ? fill_node(self, nullptr) : NodeRef();
+  Tensor target = self;
+  kernels::fill(target, Scalar(0));
+  mark_written(self, "zero_");
+  if (node) rebase_history(self, std::move(node));
+}
+
+void resize_(const Tensor& self, IntSpan size) {
+  TORCHY_CHECK(!requires_grad(self), "resize_: cannot resize variables that require grad; detach() it first");
+  for (int64_t s : size) TORCHY_CHECK(s >= 0, "resize_: size ", s, " in ", size, " is negative");
+  int64_t needed;
+  TORCHY_CHECK(!__builtin_mul_overflow(numel_of(size) + self.offset(), int64_t(itemsize(self.dtype())), &needed),
+               "resize_: ", size, " needs more bytes than memory can address");
+  self.storage()->resize(size_t(needed));
+  self->set_geometry(size, contiguous_strides(size), self.offset());
+}
+
+void set_(const Tensor& self, const Tensor& source) {
+  self->set_storage(source.storage(), source.dtype());
+  self->set_geometry(source.sizes(), source.strides(), source.offset());
+}
+
+void detach_(const Tensor& self) {
+  TORCHY_CHECK(!self->base, "detach_: Can't detach views in-place. Use detach() instead.");
+  if (AutogradMeta* m = meta_of(self.impl())) {
+    m->grad_fn = NodeRef();
+    m->requires_grad = false;
+    m->output_nr = 0;
+  }
+}
+
+}  // namespace ops
+}  // namespace torchy

@@ -1,0 +1,23 @@
+// The engine: gradients from roots to leaves, iteratively. Layer: autograd.
+#pragma once
+
+#include "meta.h"
+
+namespace torchy {
+
+struct BackwardOptions {
+  bool retain_graph = false;
+  bool create_graph = false;
+  bool accumulate = true;      // false: return gradients of `inputs` (autograd.grad)
+  bool allow_unused = false;
+};
+
+// Runs backward from `roots` with first gradients `grads` (undefined: ones, for one-element roots).
+// With `inputs`, only what leads to them runs; without accumulate their gradients are returned.
+TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                        const BackwardOptions& options);
+
+// Called every few thousand nodes so that other threads run and Ctrl-C works. Set by the binding.
+extern void (*engine_breather)();
+
+}  // namespace torchy

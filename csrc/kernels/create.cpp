@@ -1,0 +1,242 @@
+// Kernels that make tensors from sizes and numbers. Layer: kernels. A missing dtype is the default
+// floating dtype, or what the numbers imply.
+#include <cmath>
+#include <cstring>
+
+#include "copy.h"
+
+#include "../core/promote.h"
+#include "../core/shape.h"
+#include "../core/threads.h"
+#include "../core/tls.h"
+
+namespace torchy::kernels {
+namespace {
+
+using MaybeDType = std::optional<DType>;
+
+DType or_default(MaybeDType dtype) { return dtype.value_or(default_dtype()); }
+
+Tensor filled(Tensor t, const Scalar& value) {
+  fill(t, value);
+  return t;
+}
+
+// Element i becomes value(i), computed as C (int64, double or complex double) and then converted.
+template <class C, class F> void generate(Tensor& out, F&& value) {
+  constexpr int64_t block = 256;
+  char* data = out.raw();
+  const DType dtype = out.dtype();
+  LongSection section(out.numel() > kLongWork);
+  parallel_for(0, out.numel(), 32768, [&](int64_t begin, int64_t end) {
+    C values[block];
+    for (int64_t i = begin; i < end; i += block) {
+      const int64_t n = std::min(block, end - i);
+      for (int64_t k = 0; k < n; ++k) values[k] = value(i + k);
+      convert_block(data + i * itemsize(dtype), dtype, values, DTypeOf<C>::value, n);
+    }
+  });
+}
+
+DType range_dtype(MaybeDType dtype, const Scalar& start, const Scalar& end) {
+  const bool complex = start.is_complex() || end.is_complex();
+  if (!dtype) return complex ? default_complex_dtype() : default_dtype();
+  if (complex && !is_complex(*dtype))
+    fail("linspace: expected dtype to be complex when start or end is complex, but got ", dtype_name(*dtype));
+  return *dtype;
+}
+
+// value(i) walks evenly from start to end, from both ends so that the last element is `end` itself.
+template <class C> auto even_steps(const Scalar& start, const Scalar& end, int64_t steps) {
+  const C first = start.to<C>(), last = end.to<C>();
+  const C step = steps > 1 ? (last - first) / C(double(steps - 1)) : C(0);
+  return [=](int64_t i) {
+    return i < steps / 2 || steps == 1 ? first + step * C(double(i)) : last - step * C(double(steps - 1 - i));
+  };
+}
+
+Tensor triangle_indices(int64_t row, int64_t col, DType dtype, bool lower, int64_t offset) {
+  TORCHY_CHECK(row >= 0 && col >= 0, "tril_indices/triu_indices: row and col must be non-negative, got ", row,
+               " and ", col);
+  TORCHY_CHECK(dtype == DType::Int64 || dtype == DType::Int32,
+               "tril_indices/triu_indices: dtype must be int32 or int64, not ", dtype_name(dtype));
+  IntVec rows, cols;
+  for (int64_t r = 0; r < row; ++r) {
+    const int64_t cut = std::min(std::max<int64_t>(lower ? r + offset + 1 : r + offset, 0), col);
+    for (int64_t c = lower ? 0 : cut; c < (lower ? cut : col); ++c) {
+      rows.push_back(r);
+      cols.push_back(c);
+    }
+  }
+  Tensor out = torchy::empty({2, int64_t(rows.size())}, dtype);
+  const int64_t n = int64_t(rows.size());
+  convert_block(out.raw(), dtype, rows.data(), DType::Int64, n);
+  convert_block(out.raw() + n * itemsize(dtype), dtype, cols.data(), DType::Int64, n);
+  return out;
+}
+
+// Both operands broadcast, contiguous; `out` has their shape and the complex dtype.
+template <class F> Tensor from_two_reals(const Tensor& a, const Tensor& b, const char* op, F&& make) {
+  TORCHY_CHECK(is_float(a.dtype()) && !is_half(a.dtype()), op, ": expected both inputs to be float32 or float64 ",
+               "tensors but got ", scalar_type_name(a.dtype()), " and ", scalar_type_name(b.dtype()));
+  TORCHY_CHECK(a.dtype() == b.dtype(), op, ": expected object of scalar type ", scalar_type_name(a.dtype()),
+               " but got scalar type ", scalar_type_name(b.dtype()), " for second argument");
+  const IntVec shape = broadcast_shapes(a.sizes(), b.sizes(), op);
+  auto spread = [&](const Tensor& t) {
+    if (t.is_contiguous() && t.sizes() == IntSpan(shape)) return t;
+    Tensor full = torchy::empty(shape, t.dtype());
+    copy_into(full, t);
+    return full;
+  };
+  const Tensor x = spread(a), y = spread(b);
+  Tensor out = torchy::empty(shape, to_complex(a.dtype()));
+  const char *px = x.raw(), *py = y.raw();
+  char* to = out.raw();
+  LongSection section(out.numel() > kLongWork);
+  auto run = [&](auto tag) {
+    using T = decltype(tag);
+    parallel_for(0, out.numel(), 32768, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        reinterpret_cast<std::complex<T>*>(to)[i] =
+            make(reinterpret_cast<const T*>(px)[i], reinterpret_cast<const T*>(py)[i]);
+    });
+  };
+  if (a.dtype() == DType::Float32) run(float());
+  else run(double());
+  return out;
+}
+
+}  // namespace
+
+Tensor empty(IntSpan size, MaybeDType dtype) { return torchy::empty(size, or_default(dtype)); }
+Tensor zeros(IntSpan size, MaybeDType dtype) { return torchy::zeros(size, or_default(dtype)); }
+Tensor ones(IntSpan size, MaybeDType dtype) { return filled(torchy::empty(size, or_default(dtype)), 1); }
+Tensor full(IntSpan size, const Scalar& fill_value, MaybeDType dtype) {
+  return filled(torchy::empty(size, dtype.value_or(scalar_dtype(fill_value))), fill_value);
+}
+
+Tensor empty_like(const Tensor& self, MaybeDType dtype) {
+  return empty_preserved(self, dtype.value_or(self.dtype()));
+}
+Tensor zeros_like(const Tensor& self, MaybeDType dtype) {
+  const DType d = dtype.value_or(self.dtype());
+  return self.is_contiguous() ? torchy::zeros(self.sizes(), d) : filled(empty_preserved(self, d), 0);
+}
+Tensor ones_like(const Tensor& self, MaybeDType dtype) { return filled(empty_like(self, dtype), 1); }
+Tensor full_like(const Tensor& self, const Scalar& fill_value, MaybeDType dtype) {
+  return filled(empty_like(self, dtype), fill_value);
+}
+
+Tensor zeros_of(const Tensor& like, IntSpan size) { return torchy::zeros(size, like.dtype()); }
+Tensor new_empty(const Tensor& self, IntSpan size, MaybeDType dtype) {
+  return torchy::empty(size, dtype.value_or(self.dtype()));
+}
+Tensor new_zeros(const Tensor& self, IntSpan size, MaybeDType dtype) {
+  return torchy::zeros(size, dtype.value_or(self.dtype()));
+}
+Tensor new_ones(const Tensor& self, IntSpan size, MaybeDType dtype) {
+  return filled(new_empty(self, size, dtype), 1);
+}
+Tensor new_full(const Tensor& self, IntSpan size, const Scalar& fill_value, MaybeDType dtype) {
+  return filled(new_empty(self, size, dtype), fill_value);
+}
+
+Tensor empty_strided(IntSpan size, IntSpan stride, MaybeDType dtype) {
+  TORCHY_CHECK(size.size() == stride.size(), "empty_strided: dimensionality of sizes (", size.size(),
+               ") must match dimensionality of strides (", stride.size(), ")");
+  int64_t places = 1;
+  for (size_t i = 0; i < size.size(); ++i) {
+    TORCHY_CHECK(stride[i] >= 0, "empty_strided: stride ", stride, " has a negative value; strides must be at ",
+                 "least 0");
+    places += (size[i] - 1) * stride[i];
+  }
+  const int64_t n = numel_of(size) == 0 ? 0 : places;
+  Tensor out = torchy::empty({n}, or_default(dtype));
+  out->set_geometry(size, stride, 0);
+  return out;
+}
+
+Tensor arange_start(const Scalar& start, const Scalar& end, const Scalar& step, MaybeDType dtype) {
+  TORCHY_CHECK(!start.is_complex() && !end.is_complex() && !step.is_complex(),
+               "arange: not supported for complex numbers; got start ", start, ", end ", end, ", step ", step);
+  const bool integers = start.is_integral() && end.is_integral() && step.is_integral();
+  const DType d = dtype.value_or(integers ? DType::Int64 : default_dtype());
+  if (d == DType::Bool || is_complex(d))
+    fail_not_implemented("arange: not implemented for dtype ", dtype_name(d), "; use an integer or floating dtype");
+  TORCHY_CHECK(!step.is_zero(), "arange: step must be nonzero");
+  const double a = start.to_double(), b = end.to_double(), s = step.to_double();
+  TORCHY_CHECK(std::isfinite(a) && std::isfinite(b), "arange: unsupported range: ", a, " -> ", b);
+  TORCHY_CHECK((s > 0 && b >= a) || (s < 0 && b <= a),
+               "arange: upper bound and lower bound inconsistent with step sign; start ", start, ", end ", end,
+               ", step ", step);
+  if (d == DType::Int64) {
+    const int64_t first = start.to_int(), by = step.to_int(), distance = end.to_int() - first;
+    if (by == 0) fail_value("arange: step must be nonzero; ", step, " as int64 is 0");
+    Tensor out = torchy::empty({distance / by + (distance % by != 0)}, d);
+    generate<int64_t>(out, [=](int64_t i) { return first + by * i; });
+    return out;
+  }
+  const double count = std::ceil((b - a) / s);
+  TORCHY_CHECK(count >= 0 && count < 9e18, "arange: invalid size, possible overflow: start ", start, ", end ", end,
+               ", step ", step);
+  Tensor out = torchy::empty({int64_t(count)}, d);
+  if (is_integral(d)) {
+    const int64_t first = start.to_int(), by = step.to_int();
+    generate<int64_t>(out, [=](int64_t i) { return first + by * i; });
+  } else {
+    generate<double>(out, [=](int64_t i) { return a + s * double(i); });
+  }
+  return out;
+}
+
+Tensor arange(const Scalar& end, MaybeDType dtype) { return arange_start(0, end, 1, dtype); }
+
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, MaybeDType dtype) {
+  TORCHY_CHECK(steps >= 0, "linspace: number of steps must be non-negative, got ", steps);
+  Tensor out = torchy::empty({steps}, range_dtype(dtype, start, end));
+  if (out.is_complex()) generate<c128>(out, even_steps<c128>(start, end, steps));
+  else generate<double>(out, even_steps<double>(start, end, steps));
+  return out;
+}
+
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, MaybeDType dtype) {
+  TORCHY_CHECK(steps >= 0, "logspace: number of steps must be non-negative, got ", steps);
+  Tensor out = torchy::empty({steps}, range_dtype(dtype, start, end));
+  if (out.is_complex()) {
+    auto exponent = even_steps<c128>(start, end, steps);
+    generate<c128>(out, [=](int64_t i) { return std::pow(c128(base), exponent(i)); });
+  } else {
+    auto exponent = even_steps<double>(start, end, steps);
+    generate<double>(out, [=](int64_t i) { return std::pow(base, exponent(i)); });
+  }
+  return out;
+}
+
+Tensor eye(int64_t n, std::optional<int64_t> m, MaybeDType dtype) {
+  const int64_t columns = m.value_or(n);
+  TORCHY_CHECK(n >= 0, "eye: n must be greater or equal to 0, got ", n);
+  TORCHY_CHECK(columns >= 0, "eye: m must be greater or equal to 0, got ", columns);
+  Tensor out = torchy::zeros({n, columns}, or_default(dtype));
+  Tensor diagonal = torchy::alias(out, {std::min(n, columns)}, {columns + 1}, 0);
+  fill(diagonal, 1);
+  return out;
+}
+
+Tensor tril_indices(int64_t row, int64_t col, int64_t offset, MaybeDType dtype) {
+  return triangle_indices(row, col, dtype.value_or(DType::Int64), true, offset);
+}
+Tensor triu_indices(int64_t row, int64_t col, int64_t offset, MaybeDType dtype) {
+  return triangle_indices(row, col, dtype.value_or(DType::Int64), false, offset);
+}
+
+Tensor complex(const Tensor& real, const Tensor& imag) {
+  return from_two_reals(real, imag, "complex", [](auto re, auto im) { return std::complex<decltype(re)>(re, im); });
+}
+
+Tensor polar(const Tensor& abs, const Tensor& angle) {
+  return from_two_reals(abs, angle, "polar", [](auto r, auto a) {
+    return std::complex<decltype(r)>(r * std::cos(a), r * std::sin(a));
+  });
+}
+
+}  // namespace torchy::kernels

@@ -1,0 +1,4 @@
+// The pointwise block functions compiled for x86-64-v3. Layer: kernels.
+#include "pointwise_level.inc"
+
+void torchy::kernels::pointwise_fill_v3(PwTable& table) { fill_level(table); }

@@ -1,0 +1,195 @@
+// Running sums, products, extremes and logsumexp along one dim. Layer: kernels.
+// Their gradients' own kernels are in scan_backward.cpp.
+#include "scan.h"
+
+namespace torchy::kernels {
+namespace {
+
+using OptDType = std::optional<DType>;
+
+// Step: `void operator()(Acc&, T) const`; the accumulator is the output of its position.
+template <class T, class Out, class Acc, class Step>
+void scan_rows(const T* x, Out* y, const Lines& s, Acc start, Step step) {
+  parallel_for(0, s.outer, s.grain(s.n), [&](int64_t b, int64_t e) {
+    for (int64_t o = b; o < e; ++o) {
+      Acc acc = start;
+      for (int64_t k = o * s.n; k < (o + 1) * s.n; ++k) {
+        step(acc, x[k]);
+        y[k] = convert<Out>(acc);
+      }
+    }
+  });
+}
+
+template <class T, class Out, class Acc, class Step>
+void scan_columns(const T* x, Out* y, const Lines& s, Acc start, Step step) {
+  constexpr int64_t kTile = 256;
+  const int64_t tiles = (s.inner + kTile - 1) / kTile;
+  parallel_for(0, s.outer * tiles, s.grain(s.n * std::min(kTile, s.inner)), [&](int64_t b, int64_t e) {
+    Acc acc[kTile];
+    for (int64_t i = b; i < e; ++i) {
+      const int64_t first = i % tiles * kTile, width = std::min(kTile, s.inner - first);
+      std::fill(acc, acc + width, start);
+      for (int64_t k = 0; k < s.n; ++k) {
+        const int64_t at = (i / tiles * s.n + k) * s.inner + first;
+        for (int64_t j = 0; j < width; ++j) {
+          step(acc[j], x[at + j]);
+          y[at + j] = convert<Out>(acc[j]);
+        }
+      }
+    }
+  });
+}
+
+// One long row of sums: leaves are summed, their sums added up, then every leaf scanned. The tree
+// depends on the length alone.
+template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, int64_t n) {
+  const int64_t leaves = (n + kRowBlock - 1) / kRowBlock;
+  std::unique_ptr<Acc[]> before(new Acc[size_t(leaves)]);
+  parallel_for(0, leaves, 4, [&](int64_t b, int64_t e) {
+    for (int64_t leaf = b; leaf < e; ++leaf) {
+      Acc lanes[8] = {};
+      const int64_t end = std::min(n, (leaf + 1) * kRowBlock);
+      int64_t i = leaf * kRowBlock;
+      for (; i + 8 <= end; i += 8)
+        for (int j = 0; j < 8; ++j) lanes[j] += convert<Acc>(x[i + j]);
+      for (; i < end; ++i) lanes[0] += convert<Acc>(x[i]);
+      before[size_t(leaf)] = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+                             ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+    }
+  });
+  Acc total = Acc(0);
+  for (int64_t leaf = 0; leaf < leaves; ++leaf) {
+    const Acc here = before[size_t(leaf)];
+    before[size_t(leaf)] = total;
+    total += here;
+  }
+  parallel_for(0, leaves, 4, [&](int64_t b, int64_t e) {
+    for (int64_t leaf = b; leaf < e; ++leaf) {
+      Acc acc = before[size_t(leaf)];
+      const int64_t end = std::min(n, (leaf + 1) * kRowBlock);
+      for (int64_t i = leaf * kRowBlock; i < end; ++i) {
+        acc += convert<Acc>(x[i]);
+        y[i] = convert<Out>(acc);
+      }
+    }
+  });
+}
+
+template <class T, class Out, class Acc, class Step>
+Tensor scan(const Tensor& x, int64_t dim, Acc start, Step step) {
+  const Lines s(x, dim);
+  Tensor out = empty(x.sizes(), DTypeOf<Out>::value);
+  if (x.numel() == 0) return out;
+  LongSection section(x.numel() > kLongWork);
+  if (s.inner == 1) scan_rows(x.data<T>(), out.data<Out>(), s, start, step);
+  else scan_columns(x.data<T>(), out.data<Out>(), s, start, step);
+  return out;
+}
+
+DType scan_dtype(const Tensor& self, const OptDType& dtype) {
+  if (dtype) return *dtype;
+  return is_integral_or_bool(self.dtype()) ? DType::Int64 : self.dtype();
+}
+
+template <class T> Tensor run_cumsum(const Tensor& x, int64_t dim) {
+  using A = Wide<T>;
+  const Lines s(x, dim);
+  if (s.inner == 1 && s.n >= 4 * kRowBlock) {
+    Tensor out = empty_like(x);
+    LongSection section;
+    for (int64_t o = 0; o < s.outer; ++o)
+      scan_long_sum<T, T, A>(x.data<T>() + o * s.n, out.data<T>() + o * s.n, s.n);
+    return out;
+  }
+  return scan<T, T, A>(x, dim, A(0), [](A& a, T v) { a += convert<A>(v); });
+}
+
+template <class T> Tensor run_cumprod(const Tensor& x, int64_t dim) {
+  using A = Wide<T>;
+  return scan<T, T, A>(x, dim, A(1), [](A& a, T v) { a = times(a, convert<A>(v)); });
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& self, int64_t dim, std::optional<DType> dtype) {
+  const DType d = scan_dtype(self, dtype);
+  const Tensor x = contiguous(to_dtype(self, d));
+  return visit_dtype(d, [&](auto tag) { return run_cumsum<typename decltype(tag)::type>(x, dim); });
+}
+
+Tensor cumprod(const Tensor& self, int64_t dim, std::optional<DType> dtype) {
+  const DType d = scan_dtype(self, dtype);
+  const Tensor x = contiguous(to_dtype(self, d));
+  return visit_dtype(d, [&](auto tag) { return run_cumprod<typename decltype(tag)::type>(x, dim); });
+}
+
+Tensor logcumsumexp(const Tensor& self, int64_t dim) {
+  if (!self.is_floating_point())
+    fail_not_implemented("logcumsumexp: not implemented for '", scalar_type_name(self.dtype()),
+                         "'; convert with .float()");
+  const Tensor x = contiguous(to_dtype(self, compute_dtype(self.dtype())));
+  auto run = [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return scan<T, T, double>(x, dim, -HUGE_VAL, [](double& a, T v) {
+      const double low = std::min(a, double(v)), high = std::max(a, double(v));
+      if (v != v || a != a) a = a + double(v);
+      else if (low != high || std::isfinite(low)) a = high + std::log1p(std::exp(low - high));
+      else a = high;
+    });
+  };
+  Tensor out = x.dtype() == DType::Float64 ? run(TypeTag<double>{}) : run(TypeTag<float>{});
+  return to_dtype(out, self.dtype());
+}
+
+// ------------------------------------------------------------------------------- cummax and cummin
+
+namespace {
+
+// Of equal elements the last counts, and a NaN replaces everything, as PyTorch has it.
+template <bool kMin, class T> void extreme_line(const T* x, T* y, int64_t* at, int64_t n, int64_t step) {
+  T best = x[0];
+  int64_t where = 0;
+  for (int64_t k = 0; k < n; ++k) {
+    const T v = x[k * step];
+    bool take = kMin ? v <= best : v >= best;
+    if constexpr (std::is_floating_point_v<T>) take = take || v != v;
+    if (take) {
+      best = v;
+      where = k;
+    }
+    y[k * step] = best;
+    at[k * step] = where;
+  }
+}
+
+template <bool kMin> std::tuple<Tensor, Tensor> scan_extreme(const Tensor& self, int64_t dim) {
+  if (self.is_complex())
+    fail_not_implemented(kMin ? "cummin" : "cummax", ": not implemented for '",
+                         scalar_type_name(self.dtype()), "'; complex numbers have no order");
+  const Tensor x = contiguous(to_dtype(self, compute_dtype(self.dtype())));
+  const Lines s(x, dim);
+  Tensor values = empty_like(x), indices = empty(x.sizes(), DType::Int64);
+  if (x.numel() != 0) {
+    visit_dtype(x.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!IsComplex<T>::value && !IsHalf<T>::value)
+        s.each([&](int64_t at) {
+          extreme_line<kMin>(x.data<T>() + at, values.data<T>() + at, indices.data<int64_t>() + at, s.n,
+                             s.inner);
+        });
+    });
+  }
+  return {to_dtype(values, self.dtype()), indices};
+}
+
+}  // namespace
+
+std::tuple<Tensor, Tensor> cummax(const Tensor& self, int64_t dim) {
+  return scan_extreme<false>(self, dim);
+}
+std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim) {
+  return scan_extreme<true>(self, dim);
+}
+
+}  // namespace torchy::kernels

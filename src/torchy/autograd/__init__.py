@@ -1,0 +1,84 @@
+"""torchy.autograd: gradients of recorded programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torchy import _C
+from torchy.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = ["Node", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+
+Node = _C.Node
+Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
+
+
+def _as_list(what: Any, name: str, none_ok: bool = False) -> list[Any]:
+    if what is None:
+        return []
+    items = [what] if isinstance(what, _C.Tensor) else list(what)
+    for item in items:
+        if not isinstance(item, _C.Tensor) and not (none_ok and item is None):
+            raise TypeError(f"{name}: expected Tensors, but got {type(item).__name__}")
+    return items
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Tensors = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves they were computed from.
+
+    tensors: any shape; one-element tensors need no gradient. grad_tensors: the vector of the
+    vector-Jacobian product, shaped like `tensors`. retain_graph: keep saved values for another
+    backward (default: create_graph). create_graph: record the gradients' own computation.
+    inputs: only these tensors get gradients. RuntimeError if a tensor has no history.
+    """
+    if inputs is not None and not isinstance(inputs, _C.Tensor) and len(inputs) == 0:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    roots = _as_list(tensors, "backward")
+    grads = _as_list(grad_tensors, "grad_tensors", none_ok=True)
+    if grads and len(grads) != len(roots):
+        raise RuntimeError(f"backward: got {len(roots)} tensors and {len(grads)} gradients; give one gradient per tensor")
+    keep = create_graph if retain_graph is None else retain_graph
+    _C._run_backward(roots, grads, _as_list(inputs, "inputs"), keep, create_graph, True, True)
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Tensors = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; nothing is stored in `.grad`.
+
+    Arguments as in `backward`. allow_unused: None instead of an error for inputs that the outputs do
+    not depend on; materialize_grads: zeros for them.
+    """
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched=True needs vmap; loop over the rows of grad_outputs instead")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    roots = _as_list(outputs, "outputs")
+    leaves = _as_list(inputs, "inputs")
+    if not leaves:
+        raise ValueError("grad requires non-empty inputs.")
+    grads = _as_list(grad_outputs, "grad_outputs", none_ok=True)
+    if grads and len(grads) != len(roots):
+        raise RuntimeError(f"grad: got {len(roots)} outputs and {len(grads)} grad_outputs; give one per output")
+    keep = create_graph if retain_graph is None else retain_graph
+    unused = materialize_grads if allow_unused is None else allow_unused
+    found: Sequence[Any] = _C._run_backward(roots, grads, leaves, keep, create_graph, False, unused)
+    if materialize_grads:
+        found = [_C.zeros_like(x) if g is None else g for g, x in zip(found, leaves)]
+    return tuple(found)
+
+

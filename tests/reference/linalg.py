@@ -1,0 +1,30 @@
+"""NumPy references of matrix products. For tests only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def addmm(self, mat1, mat2, *, beta=1, alpha=1):
+    return beta * self + alpha * (mat1 @ mat2)
+
+
+def baddbmm(self, batch1, batch2, *, beta=1, alpha=1):
+    return beta * self + alpha * (batch1 @ batch2)
+
+
+def addmv(self, mat, vec, *, beta=1, alpha=1):
+    return beta * self + alpha * (mat @ vec)
+
+
+def addr(self, vec1, vec2, *, beta=1, alpha=1):
+    return beta * self + alpha * np.outer(vec1, vec2)
+
+
+def addbmm(self, batch1, batch2, *, beta=1, alpha=1):
+    return beta * self + alpha * (batch1 @ batch2).sum(0)
+
+
+def linear(input, weight, bias=None):
+    out = input @ weight.T
+    return out if bias is None else out + bias
