@@ -15,7 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["core", "kernels", "autograd", "python"]
 GENERATED = {"kernels_gen.h": "kernels", "ops_gen.h": "autograd", "bindings_gen.h": "python"}
-PYTHON_HEADERS = re.compile(r"^(Python|structmember|frameobject|pythread|datetime)\.h$|^(nanobind|numpy|pybind11|cpython)/")
+PYTHON_HEADERS = re.compile(
+    r"^(Python|structmember|frameobject|pythread|datetime)\.h$|^(nanobind|numpy|pybind11|cpython)/"
+)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ALLOWED = {"optable": {"optable"}, "codegen": {"codegen", "optable"}}
 

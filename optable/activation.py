@@ -157,14 +157,14 @@ op("hardsigmoid(Tensor self) -> Tensor",
    forms="function inplace",
    pointwise="hardsigmoid", promote="none",
    vjp={"self": "where(logical_and(gt(self, -3), lt(self, 3)), grad / 6, 0)"},
-   jvp=ELEMENTWISE, ref="ref.hardsigmoid", samples=[call(STEPS), call(arr())])
+   jvp=ELEMENTWISE, ref="ref.hardsigmoid", samples=[call(STEPS), call(arr()), call(arr(4, values=(-3.6, -2.6, 2.6, 3.6)))])
 
 op("hardswish(Tensor self) -> Tensor",
    doc="self * hardsigmoid(self).",
    forms="function inplace",
    pointwise="hardswish", promote="none",
    vjp={"self": "where(le(self, -3), 0, where(ge(self, 3), grad, grad * (self / 3 + 0.5)))"},
-   jvp=ELEMENTWISE, ref="ref.hardswish", samples=[call(STEPS), call(arr())])
+   jvp=ELEMENTWISE, ref="ref.hardswish", samples=[call(STEPS), call(arr()), call(arr(4, values=(-3.6, -2.6, 2.6, 3.6)))])
 
 op("softsign(Tensor self) -> Tensor",
    doc="self / (1 + |self|).",
@@ -195,7 +195,7 @@ op("prelu(Tensor self, Tensor weight) -> Tensor",
    doc="self above 0, weight * self elsewhere; one weight, or one per channel (dimension 1).",
    forms="function method",
    composite="where(gt(self, 0), self, channel_weight(weight, self) * self)",
-   ref="ref.prelu", samples=[call(arr(2, 3, away=0.2), arr(1)), call(arr(2, 3, away=0.2), arr(3)), call(arr(2, 3, 2, away=0.2), arr(3))],
+   ref="ref.prelu", samples=[call(arr(2, 3, away=0.2), arr(1)), call(arr(2, 3, away=0.2), arr(3)), call(arr(2, 3, 2, away=0.2), arr(3)), call(arr(away=0.2), arr(1))],
    errors=[(call(arr(2, 3), arr(2)), "RuntimeError", "do not broadcast")])
 
 op("glu_half(Tensor self, int dim) -> int",

@@ -297,11 +297,8 @@ def interleave_by(self: Tensor, repeats: Tensor, dim: int, output_size: OptInt) 
 
 def embedding_grad_grad(grad: Tensor, indices: Tensor, padding_idx: int, scale_grad_by_freq: bool) -> Tensor:
     """The rows of grad that an embedding's gradient went to, weighted as it was."""
-    picked = embedding(grad, indices)
-    if padding_idx < 0 and not scale_grad_by_freq:
-        return picked
-    factor = embedding_factor(grad, indices, grad.shape[0], padding_idx, scale_grad_by_freq)
-    return picked * unsqueeze(factor, -1)
+    factor = embedding_factor(indices, padding_idx, scale_grad_by_freq)
+    return embedding(grad, indices) * unsqueeze(factor, -1)
 
 
 def take_along(self: Tensor, indices: Tensor, dim: OptInt) -> Tensor:
@@ -315,24 +312,13 @@ def scatter_by(self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str) 
     """scatter with reduce="add" or "multiply", in the words of scatter_reduce."""
     if reduce == "add":
         return scatter_add(self, dim, index, src)
-    if reduce == "multiply":
-        return scatter_reduce(self, dim, index, src, "prod")
-    return scatter_reduce(self, dim, index, src, reduce)
+    return scatter_reduce(self, dim, index, src, "prod" if reduce == "multiply" else reduce)
 
 
 def scatter_counts(self: Tensor, dim: int, index: Tensor, src: Tensor, include_self: bool) -> Tensor:
     """How many values meet at each place, at least 1."""
-    if include_self:
-        return scatter_add(ones_like(self), dim, index, ones_like(src))
-    counts = scatter_add(zeros_of(self, self.shape), dim, index, ones_like(src))
-    return where(eq(counts, 0), 1, counts)
-
-
-def scatter_ties(self: Tensor, dim: int, index: Tensor, src: Tensor, include_self: bool, result: Tensor) -> Tensor:
-    """How many of the values that meet at each place are the largest (smallest) one."""
-    mine = where(eq(self, result), ones_like(self), 0) if include_self else zeros_of(self, self.shape)
-    theirs = eq(corner(src, index.shape), gather(result, dim, index))
-    return scatter_add(mine, dim, index, where(theirs, ones_like(corner(src, index.shape)), 0))
+    start = ones_like(self) if include_self else scatter_value(ones_like(self), dim, index, 0)
+    return scatter_add(start, dim, index, ones_like(src))
 
 
 def nonzero_or_one(self: Tensor) -> Tensor:
@@ -340,27 +326,34 @@ def nonzero_or_one(self: Tensor) -> Tensor:
     return where(eq(self, 0), 1, self)
 
 
-def others_product(self: Tensor, product: Tensor, zeros: Tensor) -> Tensor:
-    """The product of all values of a place but this one, from that of the nonzero ones and the count of zeros."""
-    alone = where(eq(zeros, 1), product, 0)
-    return where(eq(self, 0), alone, where(eq(zeros, 0), product / nonzero_or_one(self), 0))
-
-
-def scatter_product(self: Tensor, dim: int, index: Tensor, src: Tensor, include_self: bool) -> Tensor:
-    """The product of the nonzero values that meet at each place."""
-    start = self if include_self else scatter_value(self, dim, index, 1)
-    return scatter_reduce(nonzero_or_one(start), dim, index, nonzero_or_one(src), "prod")
-
-
-def scatter_zeros(self: Tensor, dim: int, index: Tensor, src: Tensor, include_self: bool) -> Tensor:
+def scatter_zeros(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """How many zeros meet at each place."""
-    start = self if include_self else scatter_value(self, dim, index, 1)
-    mine = where(eq(start, 0), ones_like(start), 0)
+    mine = where(eq(self, 0), ones_like(self), 0)
     return scatter_add(mine, dim, index, where(eq(src, 0), ones_like(src), 0))
 
 
+def scatter_zero_sum(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """The sum of the zeros that meet at each place: 0, but it has derivatives."""
+    return scatter_add(where(eq(self, 0), self, 0), dim, index, where(eq(src, 0), src, 0))
+
+
+def others_product(self: Tensor, product: Tensor, zeros: Tensor, zero_sum: Tensor) -> Tensor:
+    """The product of all values of a place but this one, right up to its first derivative.
+
+    product is that of the nonzero values. Two zeros beside self make it 0 with its derivatives.
+    """
+    of_zero = where(eq(zeros, 1), product, where(eq(zeros, 2), (zero_sum - self) * product, 0))
+    rest = product / nonzero_or_one(self)
+    return where(eq(self, 0), of_zero, where(eq(zeros, 0), rest, where(eq(zeros, 1), zero_sum * rest, 0)))
+
+
+def scatter_product(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """The product of the nonzero values that meet at each place."""
+    return scatter_reduce(nonzero_or_one(self), dim, index, nonzero_or_one(src), "prod")
+
+
 def scatter_slope_self(
-    self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool, result: Tensor
+    self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool
 ) -> Tensor:
     """The derivative of scatter_reduce for self, element by element."""
     if not include_self:
@@ -370,26 +363,27 @@ def scatter_slope_self(
     if reduce == "mean":
         return 1 / scatter_counts(self, dim, index, src, include_self)
     if reduce == "prod":
-        product = scatter_product(self, dim, index, src, include_self)
-        return others_product(self, product, scatter_zeros(self, dim, index, src, include_self))
-    ties = scatter_ties(self, dim, index, src, include_self, result)
-    return where(eq(self, result), 1 / nonzero_or_one(ties), 0)
+        product = scatter_product(self, dim, index, src)
+        zeros = scatter_zeros(self, dim, index, src)
+        return others_product(self, product, zeros, scatter_zero_sum(self, dim, index, src))
+    return scatter_extreme(self, dim, index, src, reduce, True, False)
 
 
 def scatter_slope_src(
-    self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool, result: Tensor
+    self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool
 ) -> Tensor:
     """The derivative of scatter_reduce for the values that the index reads."""
-    values = corner(src, index.shape)
     if reduce == "sum":
-        return ones_like(values)
+        return ones_like(corner(src, index.shape))
     if reduce == "mean":
         return 1 / gather(scatter_counts(self, dim, index, src, include_self), dim, index)
     if reduce == "prod":
-        product = gather(scatter_product(self, dim, index, src, include_self), dim, index)
-        return others_product(values, product, gather(scatter_zeros(self, dim, index, src, include_self), dim, index))
-    ties = gather(scatter_ties(self, dim, index, src, include_self, result), dim, index)
-    return where(eq(values, gather(result, dim, index)), 1 / nonzero_or_one(ties), 0)
+        start = self if include_self else scatter_value(self, dim, index, 1)
+        product = gather(scatter_product(start, dim, index, src), dim, index)
+        zeros = gather(scatter_zeros(start, dim, index, src), dim, index)
+        zero_sum = gather(scatter_zero_sum(start, dim, index, src), dim, index)
+        return others_product(corner(src, index.shape), product, zeros, zero_sum)
+    return scatter_extreme(self, dim, index, src, reduce, include_self, True)
 
 
 # C++ functions of csrc/kernels/shape_helpers.h (shapes, views, joins); twins in tests/reference.
@@ -420,8 +414,9 @@ def outer_product(self: Tensor, vec2: Tensor) -> Tensor:
 
 def inner_product(self: Tensor, other: Tensor) -> Tensor:
     """Rows of both against each other."""
-    k = self.shape[-1]
-    flat = mm(reshape(self, [-1, k]), transpose(reshape(other, [-1, k]), 0, 1))
+    left = flatten(unsqueeze(self, 0), 0, -2)
+    right = flatten(unsqueeze(other, 0), 0, -2)
+    flat = mm(left, transpose(right, 0, 1))
     return reshape(flat, self.shape[:-1] + other.shape[:-1])
 
 
@@ -444,14 +439,49 @@ def matmul_any(self: Tensor, other: Tensor) -> Tensor:
 def matmul_grad_other(grad: Tensor, self: Tensor, ndim: int) -> Tensor:
     """The gradient of the right factor; a shared matrix takes one product over all rows."""
     if ndim == 2:
-        rows = reshape(self, [-1, self.shape[-1]])
-        return mm(adjoint(rows), reshape(grad, [-1, grad.shape[-1]]))
+        return mm(adjoint(flatten(self, 0, -2)), flatten(grad, 0, -2))
     return matmul_nd(adjoint(self), grad)
 
 
-def linear_grad_weight(grad: Tensor, input: Tensor, shape: IntVec) -> Tensor:
+def linear_grad_weight(grad: Tensor, input: Tensor) -> Tensor:
     """grad^T @ conj(input) over all rows."""
-    return mm(transpose(reshape(grad, [-1, shape[0]]), 0, 1), conj(reshape(input, [-1, shape[1]])))
+    if input.ndim == 2:
+        return mm(transpose(grad, 0, 1), conj(input))
+    rows = flatten(unsqueeze(input, 0), 0, -2)
+    return mm(transpose(flatten(unsqueeze(grad, 0), 0, -2), 0, 1), conj(rows))
+
+
+# ---- nn
+
+
+def cross_entropy_residual(self: Tensor, target: Tensor, ignore_index: int) -> Tensor:
+    """softmax - one_hot, per row; ignored rows are scaled away by the callers."""
+    safe = unsqueeze(where(eq(target, ignore_index), 0, target), 1)
+    return softmax(self, 1) - scatter_value(zeros_like(self), 1, safe, 1)
+
+
+def cross_entropy_rows(grad: Tensor, target: Tensor, reduction: int, ignore_index: int) -> Tensor:
+    """What each row's loss contributes to the result, times grad: shape (n, 1)."""
+    kept = _to_copy(ne(target, ignore_index), grad.dtype)
+    if reduction == 1:
+        return unsqueeze(grad * kept / sum(kept), 1)
+    return unsqueeze(grad * kept, 1)
+
+
+def cross_entropy_reduce(rows: Tensor, target: Tensor, reduction: int, ignore_index: int) -> Tensor:
+    """Rows of losses (n,) to the result of the given reduction."""
+    kept = _to_copy(ne(target, ignore_index), rows.dtype)
+    if reduction == 0:
+        return rows * kept
+    total = sum(rows * kept)
+    if reduction == 1:
+        return total / sum(kept)
+    return total
+
+
+def softmax_slope(t: Tensor, p: Tensor) -> Tensor:
+    """The Jacobian of softmax over dim 1 (symmetric) applied to t."""
+    return p * (t - sum_dim(t * p, [1], True))
 
 
 SIGNATURES = _signatures()

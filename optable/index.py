@@ -105,6 +105,16 @@ op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
            (call(arr(3, 2), 0, idx([0, 1]), arr(1, 2)), "IndexError", "Number of indices (2)"),
            (call(arr(3, 2), 0, idx([0]), arr(1, 3)), "RuntimeError", "must match self tensor shape")])
 
+# The parser would take a 0-d tensor for a number, so the tensor form comes first.
+op("index_fill.tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
+   doc="self with a 0-d value, cast to its dtype, at the indices of dim.",
+   forms="function method inplace out", kernel="index_fill_tensor",
+   vjp={"self": "index_fill(grad, dim, index, 0)", "index": NONDIFF,
+        "value": "where(eq(index_fill(zeros_of(grad, self.shape), dim, index, 1), 1), grad, 0)"},
+   jvp="index_fill_tensor(self_t, dim, index, value_t)", complex="holomorphic", ref="ref.index_fill",
+   samples=[call(arr(4, 3), 0, idx([0, 2, 2]), arr()), call(arr(2, 3, 4), -2, idx([-1]), arr()), call(arr(), 0, idx([0]), arr())],
+   errors=[(call(arr(3, 2), 0, idx([0]), arr(2)), "RuntimeError", "0-dimensional value")])
+
 op("index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
    doc="self with one number at the indices of dim; negative indices count from the end.",
    forms="function method inplace out", kernel="index_fill",
@@ -115,15 +125,6 @@ op("index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
    errors=[(call(arr(3, 2), 0, idx([3]), 1.0), "IndexError", "index 3 is out of bounds for dimension 0 with size 3"),
            (call(arr(3, 2), 0, idx([[0]]), 1.0), "RuntimeError", "vector/scalar"),
            (call(arr(3, 2), 0, idx([0]), 1j), "RuntimeError", "complex")])
-
-op("index_fill.tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
-   doc="self with a 0-d value, cast to its dtype, at the indices of dim.",
-   forms="function method inplace out", kernel="index_fill_tensor",
-   vjp={"self": "index_fill(grad, dim, index, 0)", "index": NONDIFF,
-        "value": "where(eq(index_fill(zeros_of(grad, self.shape), dim, index, 1), 1), grad, 0)"},
-   jvp="index_fill_tensor(self_t, dim, index, value_t)", complex="holomorphic", ref="ref.index_fill",
-   samples=[call(arr(4, 3), 0, idx([0, 2, 2]), arr()), call(arr(2, 3, 4), -2, idx([-1]), arr()), call(arr(), 0, idx([0]), arr())],
-   errors=[(call(arr(3, 2), 0, idx([0]), arr(2)), "RuntimeError", "0-dimensional value")])
 
 # ---- the flattened tensor
 
@@ -152,7 +153,7 @@ op("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tens
         "source": "reshape(take(grad, index), source.shape)"},
    jvp="put(self_t, index, source_t, accumulate)", complex="holomorphic", ref="ref.put",
    samples=[call(arr(2, 3), idx([0, 5]), arr(2)), call(arr(2, 3), idx([0, -1, 0]), arr(3), True),
-            call(arr(2, 3), idx([[1, 2]]), arr(2)), call(arr(2, 3), idx([]), arr(0)), call(arr(), idx(0), arr())],
+            call(arr(2, 3), idx([[1, 2], [3, 0]]), arr(4)), call(arr(2, 3), idx([]), arr(0)), call(arr(), idx(0), arr())],
    errors=[(call(arr(2, 3), idx([6]), arr(1)), "IndexError", "tried to access index 6 on a tensor of 6 elements"),
            (call(arr(2, 3), idx([0, 1]), arr(1)), "IndexError", "same number of elements"),
            (call(arr(2, dtype="float32"), idx([0]), arr(1, dtype="float64")), "RuntimeError", "same dtype")])

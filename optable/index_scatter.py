@@ -8,6 +8,11 @@ from optable.spec import LINEAR, NONDIFF, op
 
 I22 = idx([[0, 2], [1, 0]])
 I23 = idx([[0, 1, 1], [1, 0, 0]])
+FIVE = idx([0, 0, 2, 1, 2])
+NO_ZERO = arr(4, values=(1.5, 0.5, -1.0, 2.5))
+SOME_ZERO = arr(4, values=(1.5, 0.0, -1.0, 2.5))
+SOME_ZEROS = arr(6, values=(0.0, 1.25, 0.0, -0.75, 0.0, 3.0))
+DISTINCT = arr(6, values=(0.25, 2.0, 1.5, -0.75, 1.75, 9.0))
 
 op("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
    doc="``out[i][j] = self[i][index[i][j]]`` for dim 1, and so on; the result has the shape of index, which may "
@@ -67,7 +72,7 @@ op("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, st
    doc="A number added to (reduce=\"add\") or multiplied into (\"multiply\") self, once for each index.",
    forms="function method inplace out",
    composite="scatter_by(self, dim, index, full_like(index, value, dtype=self.dtype), reduce)", ref="ref.scatter_by",
-   samples=[call(arr(2, 3), 1, I22, 1.5, reduce="add"), call(arr(2, 3, away=0.3), 0, I23, -2, reduce="multiply")],
+   samples=[call(arr(2, 3), 1, idx([[0, 1, 1, 0]]), 1.5, reduce="add"), call(arr(2, 3, away=0.3), 0, I23, -2, reduce="multiply")],
    errors=[(call(arr(2, 3), 1, I22, 1.0, reduce="minus"), "RuntimeError", "reduce argument must be")])
 
 op("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
@@ -86,23 +91,34 @@ op("scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *
        "\"mean\" (integers round down), \"amax\" or \"amin\". Equal extremes share the gradient. The second "
        "derivative of a product takes no account of zeros other than its own.",
    forms="function method inplace out", kernel="scatter_reduce",
-   vjp={"self": "grad * conj(scatter_slope_self(self, dim, index, src, reduce, include_self, result))", "index": NONDIFF,
+   vjp={"self": "grad * conj(scatter_slope_self(self, dim, index, src, reduce, include_self))", "index": NONDIFF,
         "src": "corner_backward(gather(grad, dim, index) * conj(scatter_slope_src(self, dim, index, src, reduce, "
-               "include_self, result)), src.shape)"},
-   jvp="scatter_add(self_t * scatter_slope_self(self, dim, index, src, reduce, include_self, result), dim, index, "
-       "corner(src_t, index.shape) * scatter_slope_src(self, dim, index, src, reduce, include_self, result))",
+               "include_self)), src.shape)"},
+   jvp="scatter_add(self_t * scatter_slope_self(self, dim, index, src, reduce, include_self), dim, index, "
+       "corner(src_t, index.shape) * scatter_slope_src(self, dim, index, src, reduce, include_self))",
    complex="holomorphic", ref="ref.scatter_reduce",
    samples=[call(arr(2, 3), 1, idx([[0, 0], [1, 0]]), arr(2, 2), "sum"), call(arr(2, 3), 0, I23, arr(2, 4), "mean"),
-            call(arr(3), 0, idx([0, 0, 2]), arr(3), "mean", include_self=False),
-            call(arr(2, 3, away=0.4), 0, I23, arr(2, 3, away=0.4), "prod"),
-            call(arr(3, away=0.4), 0, idx([0, 0, 2]), arr(4, away=0.4), "prod", include_self=False),
-            call(arr(3, values=(1.5, 0.5, -1.0)), 0, idx([0, 0, 2, 1]), arr(4, values=(0.25, 2.0, 1.5, -0.75)), "amax", _complex=False),
-            call(arr(3, values=(1.5, 0.5, -1.0)), 0, idx([0, 0, 2, 1]), arr(4, values=(0.25, 2.0, 1.5, -0.75)), "amin",
-                 include_self=False, _complex=False),
-            call(arr(), 0, idx(0), arr(), "sum"), call(arr(4), 0, idx([]), arr(2), "sum")],
+            call(arr(3), 0, idx([0, 0, 2, 2, 2]), arr(5), "mean"),
+            call(arr(3), 0, idx([0, 0, 2, 2, 2]), arr(6), "mean", include_self=False),
+            call(arr(2, 3, away=0.4), 0, I23, arr(2, 4, away=0.4), "prod"), call(NO_ZERO, 0, FIVE, SOME_ZEROS, "prod"),
+            call(arr(2, values=(0.0, 1.0)), 0, idx([0, 0, 0, 1]), arr(4, values=(0.0, 0.0, 1.5, 2.0)), "prod"),
+            call(SOME_ZERO, 0, FIVE, SOME_ZEROS, "prod"), call(SOME_ZERO, 0, FIVE, SOME_ZEROS, "prod", include_self=False),
+            call(NO_ZERO, 0, FIVE, DISTINCT, "amax", _complex=False), call(NO_ZERO, 0, FIVE, DISTINCT, "amin", _complex=False),
+            call(NO_ZERO, 0, FIVE, DISTINCT, "amax", include_self=False, _complex=False),
+            call(arr(3), 0, idx([0, 0, 2, 2, 2]), arr(6), "sum", include_self=False),
+            call(arr(), 0, idx(0), arr(), "sum"), call(arr(4), 0, idx([]), arr(2), "sum"),
+            call(arr(4), 0, idx([0, 3, 3]), arr(3), "mean")],
    errors=[(call(arr(2, 3), 1, I22, arr(2, 2), "median"), "RuntimeError", "reduce argument must be either"),
            (call(arr(2, 3), 1, idx([[3]]), arr(1, 1), "sum"), "RuntimeError", "index 3 is out of bounds for dimension 1 with size 3"),
            (call(arr(2, dtype="complex128"), 0, idx([0]), arr(1, dtype="complex128"), "amax"), "NotImplementedError", "amax")])
+
+op("scatter_extreme(Tensor self, int dim, Tensor index, Tensor src, str reduce, bool include_self, bool of_src) -> Tensor",
+   doc="The slope of scatter_reduce's amax or amin for self, or for the part of src that index reads: 1 over the "
+       "number of equal extremes at the place, 0 for the others.",
+   forms="internal", kernel="scatter_extreme", vjp=NONDIFF, ref="ref.scatter_extreme",
+   samples=[call(arr(3, values=(1.0, 2.0, 0.0)), 0, idx([0, 0, 2, 1]), arr(5, values=(1.0, -1.0, 0.0, 0.0, 9.0)), "amax", True, True),
+            call(arr(3, values=(1.0, 2.0, 0.0)), 0, idx([0, 0, 2, 1]), arr(5, values=(1.0, 1.0, 3.0, 4.0, 9.0)), "amin", True, False),
+            call(arr(3, values=(1.0, 2.0, 0.0)), 0, idx([0, 0, 2, 1]), arr(5, values=(1.0, 1.0, 3.0, 4.0, 9.0)), "amax", False, True)])
 
 op("corner(Tensor self, int[] sizes) -> Tensor",
    doc="The first `sizes` elements of every dim: the part of src that a smaller index uses.",
@@ -126,7 +142,7 @@ op("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor",
    doc="gather with self and indices broadcast in every dim but `dim`; without dim, on both flattened.",
    composite="take_along(self, indices, dim)", ref="ref.take_along_dim",
    samples=[call(arr(2, 3), idx([[0], [2]]), 1), call(arr(2, 3), idx([[1]]), 0), call(arr(2, 1, 2), idx([[[1], [0], [1]]]), -1),
-            call(arr(2, 3), idx([5, 0, 5]))],
+            call(arr(2, 3), idx([[5, 0], [1, 5]]))],
    errors=[(call(arr(2, 3), idx([0]), 0), "RuntimeError", "same number of dimensions"),
            (call(arr(2, 3), idx([[3]]), 1), "RuntimeError", "index 3 is out of bounds")])
 
@@ -140,7 +156,7 @@ op("embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad
         "indices": NONDIFF},
    jvp="embedding(weight_t, indices)", complex="holomorphic", ref="ref.embedding",
    samples=[call(arr(4, 3), idx([0, 3, 0])), call(arr(4, 3), idx([[1, 2], [2, 0]])), call(arr(4, 3), idx(1)),
-            call(arr(4, 3), idx([]))],
+            call(arr(4, 3), idx([])), call(arr(4, 3), idx([2, 2]), sparse=True)],
    errors=[(call(arr(4, 3), idx([4])), "IndexError", "index out of range in self"),
            (call(arr(4, 3), idx([-1])), "IndexError", "index out of range in self"),
            (call(arr(4), idx([0])), "RuntimeError", "'weight' must be 2-D"),
@@ -155,10 +171,10 @@ op("embedding_dense_backward(Tensor grad_output, Tensor indices, int num_weights
    samples=[call(arr(3, 2), idx([0, 3, 0]), 4, -1, False), call(arr(3, 2), idx([0, 3, 0]), 4, 3, False),
             call(arr(3, 2), idx([0, 3, 0]), 4, 0, True), call(arr(2, 2, 2), idx([[1, 2], [2, 0]]), 3, -1, True)])
 
-op("embedding_factor(Tensor like, Tensor indices, int num_weights, int padding_idx, bool scale_grad_by_freq) -> Tensor",
-   doc="What embedding_dense_backward multiplies the gradient of each index by.",
+op("embedding_factor(Tensor indices, int padding_idx, bool scale_grad_by_freq) -> Tensor",
+   doc="What embedding_dense_backward multiplies the gradient of each index by (float64).",
    forms="internal", kernel="embedding_factor", vjp=NONDIFF, ref="ref.embedding_factor",
-   samples=[call(arr(1), idx([0, 3, 0]), 4, 3, True), call(arr(1), idx([[0, 1]]), 4, -1, False)])
+   samples=[call(idx([0, 3, 0]), 3, True), call(idx([[0, 1]]), -1, False)])
 
 op("one_hot(Tensor self, int num_classes=-1) -> Tensor",
    doc="A 1 at each index (int64, 0 to num_classes - 1) of a new last dim, 0 elsewhere; -1 infers num_classes.",

@@ -28,7 +28,7 @@ op("cat_backward(Tensor src, int dim, int mode, int[] shapes) -> Tensor[]",
 
 op("cat(Tensor[] tensors, int dim=0) -> Tensor",
    doc="Join tensors along an existing dim; the other sizes must be equal, dtypes are promoted.",
-   forms="function out", composite="cat_of(tensors, dim, 0, list_shapes(tensors))", ref="ref.cat",
+   forms="function out", composite="cat_of(tensors, dim, 0, list_shapes(tensors))", complex="holomorphic", ref="ref.cat",
    aliases=("concat", "concatenate"),
    samples=[call([arr(2, 3), arr(1, 3)]), call([arr(2, 3), arr(2, 1), arr(2, 0)], -1), call([arr(0), arr(2, 2)], 1),
             call([arr(3)])],
@@ -47,22 +47,22 @@ op("stack(Tensor[] tensors, int dim=0) -> Tensor",
 
 op("hstack(Tensor[] tensors) -> Tensor",
    doc="cat along dim 1, or along dim 0 for vectors; numbers count as vectors.",
-   forms="function out", composite="cat_of(tensors, hstack_dim(tensors), 1, list_shapes(tensors))", ref="numpy.hstack",
+   forms="function out", composite="cat_of(tensors, hstack_dim(tensors), 1, list_shapes(tensors))", complex="holomorphic", ref="numpy.hstack",
    samples=[call([arr(2, 3), arr(2, 1)]), call([arr(3), arr()])])
 
 op("vstack(Tensor[] tensors) -> Tensor",
    doc="cat along dim 0 of at least 2-d tensors; vectors count as rows.",
-   forms="function out", composite="cat_of(tensors, 0, 2, list_shapes(tensors))", ref="numpy.vstack",
+   forms="function out", composite="cat_of(tensors, 0, 2, list_shapes(tensors))", complex="holomorphic", ref="numpy.vstack",
    aliases=("row_stack",), samples=[call([arr(2, 3), arr(3)]), call([arr(), arr()])])
 
 op("dstack(Tensor[] tensors) -> Tensor",
    doc="cat along dim 2 of at least 3-d tensors.",
-   forms="function out", composite="cat_of(tensors, 2, 3, list_shapes(tensors))", ref="numpy.dstack",
+   forms="function out", composite="cat_of(tensors, 2, 3, list_shapes(tensors))", complex="holomorphic", ref="numpy.dstack",
    samples=[call([arr(2, 3), arr(2, 3)]), call([arr(3), arr(3)]), call([arr(2, 3, 2), arr(2, 3)])])
 
 op("column_stack(Tensor[] tensors) -> Tensor",
    doc="cat along dim 1; vectors and numbers count as columns.",
-   forms="function out", composite="cat_of(tensors, 1, 4, list_shapes(tensors))", ref="ref.column_stack",
+   forms="function out", composite="cat_of(tensors, 1, 4, list_shapes(tensors))", complex="holomorphic", ref="ref.column_stack",
    samples=[call([arr(3), arr(3, 2)]), call([arr(), arr()])])
 
 # ---- splitting
@@ -78,7 +78,7 @@ op("split(Tensor self, int split_size, int dim=0) -> Tensor[]",
 
 op("split.sizes(Tensor self, int[] split_size, int dim=0) -> Tensor[]",
    doc="Views of the given numbers of indices along a dim, which must add up to its size.",
-   composite="split_with_sizes(self, split_size, dim)", ref="ref.split_with_sizes",
+   composite="split_with_sizes(self, split_size, dim)", complex="holomorphic", ref="ref.split_with_sizes",
    samples=[call(arr(5, 2), [2, 3])], errors=[(call(arr(5), [2, 2]), "RuntimeError", "to sum exactly to 5")])
 
 op("split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]",
@@ -106,54 +106,54 @@ op("chunk(Tensor self, int chunks, int dim=0) -> Tensor[]",
    doc="At most `chunks` views of equal size along a dim; the last may be smaller.",
    composite="split(self, chunk_size(self.shape, chunks, dim), dim) if chunk_size(self.shape, chunks, dim) > 0 else "
              "slices(self, chunk_bounds(self.shape, chunks, dim), dim)",
-   ref="ref.chunk",
+   complex="holomorphic", ref="ref.chunk",
    samples=[call(arr(5, 2), 3), call(arr(2, 4), 2, -1), call(arr(3), 5), call(arr(0, 2), 3)],
    errors=[(call(arr(5), 0), "RuntimeError", "to be greater than 0, got: 0")])
 
 op("tensor_split(Tensor self, int sections, int dim=0) -> Tensor[]",
    doc="`sections` views along a dim whose sizes differ by at most 1, the larger ones first.",
-   composite="slices(self, section_bounds(self.shape, sections, dim), dim)", ref="ref.tensor_split",
+   composite="slices(self, section_bounds(self.shape, sections, dim), dim)", complex="holomorphic", ref="ref.tensor_split",
    samples=[call(arr(5, 2), 3), call(arr(2, 4), 2, -1), call(arr(2), 4)],
    errors=[(call(arr(5), 0), "RuntimeError", "must be larger than 0, got 0"),
            (call(arr(), 1), "RuntimeError", "at least a 1-dimensional tensor")])
 
 op("tensor_split.indices(Tensor self, int[] indices, int dim=0) -> Tensor[]",
    doc="Views along a dim cut at the given indices.",
-   composite="slices(self, index_bounds(self.shape, indices, dim), dim)", ref="ref.tensor_split_indices",
+   composite="slices(self, index_bounds(self.shape, indices, dim), dim)", complex="holomorphic", ref="ref.tensor_split_indices",
    samples=[call(arr(5, 2), [1, 3]), call(arr(2, 4), [-1, 9], -1), call(arr(5), [3, 1])])
 
 op("hsplit(Tensor self, int sections) -> Tensor[]",
    doc="Equal views along dim 1, or dim 0 of a vector.",
    composite="tensor_split(self, even_sections(self.shape, sections, hsplit_dim(self.ndim)), hsplit_dim(self.ndim))",
-   ref="ref.hsplit", samples=[call(arr(2, 4), 2), call(arr(6), 3)],
+   complex="holomorphic", ref="ref.hsplit", samples=[call(arr(2, 4), 2), call(arr(6), 3)],
    errors=[(call(arr(2, 5), 2), "RuntimeError", "not divisible by the split_size 2"),
            (call(arr(), 1), "RuntimeError", "Input must be >= 1-d")])
 
 op("hsplit.indices(Tensor self, int[] indices) -> Tensor[]",
    doc="Views along dim 1 (dim 0 of a vector) cut at the given indices.",
-   composite="tensor_split_indices(self, indices, hsplit_dim(self.ndim))", ref="ref.hsplit",
+   composite="tensor_split_indices(self, indices, hsplit_dim(self.ndim))", complex="holomorphic", ref="ref.hsplit",
    samples=[call(arr(2, 4), [1, 2]), call(arr(6), [3])])
 
 op("vsplit(Tensor self, int sections) -> Tensor[]",
    doc="Equal views along dim 0 of an at least 2-d tensor.",
-   composite="tensor_split(self, even_sections(self.shape, sections, needs_ndim(self.ndim, 2, 0)), 0)", ref="ref.vsplit",
-   samples=[call(arr(4, 2), 2)],
+   composite="tensor_split(self, even_sections(self.shape, sections, needs_ndim(self.ndim, 2, 0)), 0)", complex="holomorphic", ref="ref.vsplit",
+   samples=[call(arr(4, 2), 2), call(arr(4, 3), 2)],
    errors=[(call(arr(4), 2), "RuntimeError", "Input must be >= 2-d"),
            (call(arr(5, 2), 2), "RuntimeError", "not divisible by the split_size 2")])
 
 op("vsplit.indices(Tensor self, int[] indices) -> Tensor[]",
    doc="Views along dim 0 of an at least 2-d tensor cut at the given indices.",
-   composite="tensor_split_indices(self, indices, needs_ndim(self.ndim, 2, 0))", ref="ref.vsplit",
+   composite="tensor_split_indices(self, indices, needs_ndim(self.ndim, 2, 0))", complex="holomorphic", ref="ref.vsplit",
    samples=[call(arr(4, 2), [1, 2])])
 
 op("dsplit(Tensor self, int sections) -> Tensor[]",
    doc="Equal views along dim 2 of an at least 3-d tensor.",
-   composite="tensor_split(self, even_sections(self.shape, sections, needs_ndim(self.ndim, 3, 2)), 2)", ref="ref.dsplit",
+   composite="tensor_split(self, even_sections(self.shape, sections, needs_ndim(self.ndim, 3, 2)), 2)", complex="holomorphic", ref="ref.dsplit",
    samples=[call(arr(2, 2, 4), 2)], errors=[(call(arr(4, 2), 2), "RuntimeError", "Input must be >= 3-d")])
 
 op("dsplit.indices(Tensor self, int[] indices) -> Tensor[]",
    doc="Views along dim 2 of an at least 3-d tensor cut at the given indices.",
-   composite="tensor_split_indices(self, indices, needs_ndim(self.ndim, 3, 2))", ref="ref.dsplit",
+   composite="tensor_split_indices(self, indices, needs_ndim(self.ndim, 3, 2))", complex="holomorphic", ref="ref.dsplit",
    samples=[call(arr(2, 2, 4), [1, 3])])
 
 op("unbind(Tensor self, int dim=0) -> Tensor[]",
@@ -180,12 +180,12 @@ op("flip(Tensor self, int[] dims) -> Tensor",
 
 op("fliplr(Tensor self) -> Tensor",
    doc="flip along dim 1.",
-   composite="flip(self, [needs_ndim(self.ndim, 2, 1)])", ref="numpy.fliplr", samples=[call(arr(2, 3))],
+   composite="flip(self, [needs_ndim(self.ndim, 2, 1)])", complex="holomorphic", ref="numpy.fliplr", samples=[call(arr(2, 3))],
    errors=[(call(arr(3)), "RuntimeError", "Input must be >= 2-d")])
 
 op("flipud(Tensor self) -> Tensor",
    doc="flip along dim 0.",
-   composite="flip(self, [needs_ndim(self.ndim, 1, 0)])", ref="numpy.flipud", samples=[call(arr(2, 3)), call(arr(3))],
+   composite="flip(self, [needs_ndim(self.ndim, 1, 0)])", complex="holomorphic", ref="numpy.flipud", samples=[call(arr(2, 3)), call(arr(3))],
    errors=[(call(arr()), "RuntimeError", "Input must be >= 1-d")])
 
 op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor",
@@ -219,19 +219,21 @@ op("repeat(Tensor self, int[] repeats) -> Tensor",
 
 op("tile(Tensor self, int[] dims) -> Tensor",
    doc="repeat, with missing leading repeats taken as 1.",
-   composite="repeat(self, tile_repeats(self.ndim, dims))", ref="numpy.tile",
+   composite="repeat(self, tile_repeats(self.ndim, dims))", complex="holomorphic", ref="numpy.tile",
    samples=[call(arr(2, 3), [2]), call(arr(2), [2, 2]), call(arr(), [2])])
 
 op("repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor",
    doc="Repeat every index along a dim `repeats` times; without dim, of the flattened tensor.",
    composite="interleave(reshape(self, [-1]) if dim is None else self, repeats, value_or(dim, 0))",
-   ref="ref.repeat_interleave", samples=[call(arr(2, 3), 2), call(arr(2, 3), 2, -1), call(arr(2, 3), 0, 0), call(arr(3), 1, 0)],
+   complex="holomorphic", ref="ref.repeat_interleave", samples=[call(arr(2, 3), 2), call(arr(2, 3), 2, -1), call(arr(2, 3), 0, 0), call(arr(3), 1, 0),
+            call(arr(2, 3, 2), 3, -2), call(arr(2, 3, 2), 2, 1)],
    errors=[(call(arr(2), -1), "RuntimeError", "repeats must be non-negative")])
 
 op("repeat_interleave.self_tensor(Tensor self, Tensor repeats, int? dim=None, *, int? output_size=None) -> Tensor",
    doc="Repeat each index along a dim as often as `repeats` says; without dim, of the flattened tensor.",
    composite="interleave_by(reshape(self, [-1]) if dim is None else self, repeats, value_or(dim, 0), output_size)",
-   ref="ref.repeat_interleave", samples=[call(arr(3, 2), idx([1, 0, 2]), 0), call(arr(2, 2), idx([2]), 1), call(arr(2), idx([0, 3]))],
+   complex="holomorphic", ref="ref.repeat_interleave", samples=[call(arr(3, 2), idx([1, 0, 2]), 0), call(arr(2, 2), idx([2]), 1), call(arr(2), idx([0, 3])),
+            call(arr(2, 2), idx([2, 0, 1, 1]))],
    errors=[(call(arr(3), idx([1, 2])), "RuntimeError", "repeats must have the same size as input"),
            (call(arr(2), idx([-1, 1])), "RuntimeError", "can not be negative")])
 
@@ -270,12 +272,12 @@ op("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor",
 op("diag(Tensor self, int diagonal=0) -> Tensor",
    doc="A vector as the diagonal of a matrix, or a copy of the diagonal of a matrix.",
    composite="diag_embed(self, diagonal) if diag_ndim(self.ndim) == 1 else diagonal_copy(self, diagonal)",
-   ref="numpy.diag", samples=[call(arr(3)), call(arr(2, 3), 1), call(arr(2), -1), call(arr(3, 3))],
+   complex="holomorphic", ref="numpy.diag", samples=[call(arr(3)), call(arr(2, 3), 1), call(arr(2), -1), call(arr(3, 3))],
    errors=[(call(arr(2, 2, 2)), "RuntimeError", "supports 1D or 2D tensors. Got 3D")])
 
 op("diagflat(Tensor self, int offset=0) -> Tensor",
    doc="The flattened tensor as the diagonal of a matrix.",
-   composite="diag_embed(reshape(self, [-1]), offset)", ref="ref.diagflat", samples=[call(arr(2, 2)), call(arr(), 1)])
+   composite="diag_embed(reshape(self, [-1]), offset)", complex="holomorphic", ref="ref.diagflat", samples=[call(arr(2, 2)), call(arr(), 1), call(arr(2, 2), -1)])
 
 op("trace(Tensor self) -> Tensor",
    doc="The sum of the main diagonal of a matrix; integers give int64.",

@@ -44,7 +44,8 @@ op("add.alpha(Operand self, Operand other, *, Scalar alpha) -> Tensor",
    pointwise="add_alpha", promote="arithmetic",
    vjp={"self": "grad", "other": "times_conj(grad, alpha)"},
    jvp=ELEMENTWISE, complex="holomorphic", ref="ref.add_alpha", sign="+",
-   samples=[call(arr(2, 3), arr(2, 3), alpha=2.5), call(arr(2, 1), arr(3), alpha=-0.5), call(arr(2), 1.5, alpha=2)],
+   samples=[call(arr(2, 3), arr(2, 3), alpha=2.5), call(arr(2, 1), arr(3), alpha=-0.5), call(arr(2), 1.5, alpha=2),
+            call(arr(2, dtype="complex128"), arr(2, dtype="complex128"), alpha=0.5 + 2j)],
    errors=[(call(arr(2, 3), arr(4), alpha=2), "RuntimeError", "do not broadcast"),
            (call(idx([1, 2]), idx([1, 2]), alpha=1.5), "RuntimeError", "alpha")])
 
@@ -98,7 +99,8 @@ op("div.mode(Operand self, Operand other, *, str? rounding_mode) -> Tensor",
    jvp=ELEMENTWISE, ref="ref.div_mode", sign="/",
    samples=[call(arr(2, 3, distinct=True), arr(2, 3, away=0.4), rounding_mode=None),
             call(arr(2, 3, values=((0.7, 1.9, -2.3), (-0.4, 3.1, 5.2))), 1.5, rounding_mode="trunc"),
-            call(arr(2, 3, values=((0.7, 1.9, -2.3), (-0.4, 3.1, 5.2))), 1.5, rounding_mode="floor")],
+            call(arr(2, 3, values=((0.7, 1.9, -2.3), (-0.4, 3.1, 5.2))), 1.5, rounding_mode="floor"),
+            call(arr(2, 3, values=((0.7, 1.9, -2.3), (-0.4, 3.1, 5.2))), arr(3, values=(1.5, -0.8, 2.2)), rounding_mode="trunc")],
    errors=[(call(arr(2), 2.0, rounding_mode="up"), "RuntimeError", "rounding_mode")])
 
 op("floor_divide(Operand self, Operand other) -> Tensor",

@@ -11,6 +11,7 @@ PAIRS = [
 ]  # fmt: skip
 BITS = [call(idx([5, 12, -7]), idx([3, 10, 6])), call(idx([[5], [12]]), idx([3, 10])), call(idx([5, 12]), 6),
         call(mask([True, True, False]), mask([True, False, False]))]
+NANS = arr(3, values=(float("nan"), 1.5, float("nan")), grad=False)
 M23 = mask([[True, False, True], [False, False, True]])
 M3 = mask([True, False, True])
 
@@ -124,7 +125,8 @@ op("fmax(Tensor self, Tensor other) -> Tensor",
    vjp={"self": "where(logical_or(ge(self, other), isnan(other)), grad, 0)",
         "other": "where(logical_or(ge(self, other), isnan(other)), 0, grad)"},
    jvp=ELEMENTWISE, ref="numpy.fmax",
-   samples=[call(arr(2, 3, distinct=True), arr(2, 3, lo=-1.9, hi=1.9, distinct=True)), call(arr(3, lo=-1, hi=1), arr(lo=1.5))],
+   samples=[call(arr(2, 3, distinct=True), arr(2, 3, lo=-1.9, hi=1.9, distinct=True)), call(arr(3, lo=-1, hi=1), arr(lo=1.5)),
+            call(arr(3, lo=-1, hi=1), NANS), call(NANS, arr(3, lo=-1, hi=1))],
    errors=[mismatch("fmax")])
 
 op("fmin(Tensor self, Tensor other) -> Tensor",
@@ -134,7 +136,8 @@ op("fmin(Tensor self, Tensor other) -> Tensor",
    vjp={"self": "where(logical_or(le(self, other), isnan(other)), grad, 0)",
         "other": "where(logical_or(le(self, other), isnan(other)), 0, grad)"},
    jvp=ELEMENTWISE, ref="numpy.fmin",
-   samples=[call(arr(2, 3, distinct=True), arr(2, 3, lo=-1.9, hi=1.9, distinct=True)), call(arr(3, lo=-1, hi=1), arr(lo=1.5))],
+   samples=[call(arr(2, 3, distinct=True), arr(2, 3, lo=-1.9, hi=1.9, distinct=True)), call(arr(3, lo=-1, hi=1), arr(lo=1.5)),
+            call(arr(3, lo=-1, hi=1), NANS), call(NANS, arr(3, lo=-1, hi=1))],
    errors=[mismatch("fmin")])
 
 CLAMPED = arr(2, 3, values=((-1.7, -0.4, 0.3), (0.9, 1.6, -0.8)))
@@ -159,7 +162,8 @@ op("clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
    jvp=ELEMENTWISE, ref="ref.clamp",
    samples=[call(CLAMPED, arr(3, values=(-0.5, 0.1, -0.2)), arr(3, values=(1.2, 0.6, 0.7)), _complex=False),
             call(CLAMPED, min=arr(3, values=(-0.5, 0.1, -0.2)), _complex=False),
-            call(CLAMPED, max=arr(values=(0.5,)), _complex=False)],
+            call(CLAMPED, max=arr(values=(0.5,)), _complex=False),
+            call(CLAMPED, arr(3, values=(-0.5, 0.8, -0.2)), arr(3, values=(1.2, 0.4, 0.7)), _complex=False)],
    errors=[(call(arr(2, 3), arr(4)), "RuntimeError", "do not broadcast")])
 
 op("clamp_mask(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
@@ -216,7 +220,7 @@ op("nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=N
    forms="function method inplace out",
    kernel="nan_to_num",
    vjp={"self": "where(isfinite(self), grad, 0)"}, jvp=ELEMENTWISE, ref="ref.nan_to_num",
-   samples=[call(arr(2, 3)), call(arr(4, values=(1.0, float("nan"), float("inf"), float("-inf")), grad=False), 0.5, 2.0, -3.0)])
+   samples=[call(arr(2, 3)), call(arr(4, values=(1.0, float("nan"), float("inf"), float("-inf"))), 0.5, 2.0, -3.0)])
 
 op("heaviside(Tensor self, Tensor values) -> Tensor",
    doc="0 below 0, 1 above, `values` at 0; both of one dtype.",

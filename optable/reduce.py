@@ -9,6 +9,7 @@ from __future__ import annotations
 from optable.samples import arr, call, idx
 from optable.spec import LINEAR, NONDIFF, op
 
+NAN = float("nan")
 ALL = [call(arr(2, 3)), call(arr()), call(arr(4)), call(arr(2, 3, 2))]
 BAD_DIM = (call(arr(2, 3), 2), "IndexError", "Dimension out of range")
 BAD_DIMS = (call(arr(2, 3), [2]), "IndexError", "Dimension out of range")
@@ -69,7 +70,7 @@ op("nansum(Tensor self, int[]? dim=None, bool keepdim=False, *, dtype? dtype=Non
    forms="function method out",
    kernel="nansum", vjp={"self": "where(isnan(self), 0, spread(grad, self.shape, dim, keepdim))"},
    jvp="nansum(where(isnan(self), 0, self_t), dim, keepdim, dtype=dtype)", ref="ref.nansum",
-   samples=over_dims(), errors=[BAD_DIMS, (call(arr(2, dtype="complex128")), "RuntimeError", "nansum: got ComplexDouble")])
+   samples=over_dims(call(arr(2, 3, values=((1.5, NAN, 0.3), (NAN, -0.7, 1.1))), [1])), errors=[BAD_DIMS, (call(arr(2, dtype="complex128")), "RuntimeError", "nansum: got ComplexDouble")])
 
 op("nanmean(Tensor self, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
    doc="Mean over some dims of the elements that are not NaN; NaN where there is none.",

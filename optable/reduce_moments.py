@@ -68,7 +68,8 @@ op("linalg_vector_norm(Tensor self, float ord=2.0, int[]? dim=None, bool keepdim
    samples=[call(arr(2, 3)), call(arr(2, 3), 2.0, [1]), call(arr(2, 3, away=0.2), 1.0, [0], True), call(arr(2, 3), 0.0, [1]),
             call(arr(2, 3, distinct=True, away=0.1), float("inf"), [1]), call(arr(2, 3, distinct=True, away=0.1), float("-inf"), [0]),
             call(arr(2, 3, away=0.2), 0.5, [1]), call(arr(2, 3, away=0.2), 1.5), call(arr(2, 3, away=0.2), 3.0, [0, 1]),
-            call(arr(2, 3, away=0.2), -1.5, [1]), call(arr(away=0.2), 2.0), call(arr(2, 0), 2.0, [0])],
+            call(arr(2, 3, away=0.2), -1.5, [1]), call(arr(away=0.2), 2.0), call(arr(2, 0), 2.0, [0]),
+            call(arr(2, 3, away=0.3), 3.5)],
    errors=[(call(idx([1, 2])), "RuntimeError", "linalg.vector_norm: Expected a floating point or complex tensor"),
            (call(arr(0), float("inf")), "RuntimeError", "does not have an identity"), BAD_NORM_DIM])
 

@@ -28,7 +28,7 @@ op("view.dtype(Tensor self, dtype dtype) -> Tensor",
 
 op("view_as(Tensor self, Tensor other) -> Tensor",
    doc="view with the shape of `other`.",
-   forms="method", composite="view(self, other.shape)", ref="ref.view_as",
+   forms="method", composite="view(self, other.shape)", complex="holomorphic", ref="ref.view_as",
    samples=[call(arr(2, 6), arr(3, 4, grad=False))],
    errors=[(call(arr(2, 3), arr(4)), "RuntimeError", "invalid for input of size 6")])
 
@@ -40,25 +40,29 @@ op("unsafe_view(Tensor self, int[] size) -> Tensor",
 op("reshape(Tensor self, int[] shape) -> Tensor",
    doc="Another shape for the same elements in row-major order: a view if the strides allow it, else a copy.",
    composite="view(self, shape) if can_view(self, shape) else unsafe_view(contiguous_copy(self), shape)",
-   ref="ref.reshape",
+   complex="holomorphic", ref="ref.reshape",
    samples=[call(arr(2, 6), [3, 4]), call(arr(2, 3, 4), [-1, 4]), call(arr(), [1]), call(arr(0, 3), [3, 0])],
    errors=[(call(arr(2, 3), [4]), "RuntimeError", "invalid for input of size 6")])
 
 op("reshape_as(Tensor self, Tensor other) -> Tensor",
    doc="reshape to the shape of `other`.",
-   forms="method", composite="reshape(self, other.shape)", ref="ref.view_as",
+   forms="method", composite="reshape(self, other.shape)", complex="holomorphic", ref="ref.view_as",
    samples=[call(arr(2, 6), arr(3, 4, grad=False))])
 
 op("flatten(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor",
    doc="Merge the dims from start_dim to end_dim into one; a 0-d tensor becomes 1-d.",
-   composite="reshape(self, flatten_shape(self.shape, start_dim, end_dim))", ref="ref.flatten",
+   composite="reshape(self, flatten_shape(self.shape, start_dim, end_dim))", complex="holomorphic", ref="ref.flatten",
    samples=[call(arr(2, 3, 4)), call(arr(2, 3, 4), 1), call(arr(2, 3, 4), -3, -2), call(arr()), call(arr(3))],
    errors=[(call(arr(2, 3), 1, 0), "RuntimeError", "start_dim cannot come after end_dim"),
            (call(arr(2, 3), 2), "IndexError", "Dimension out of range")])
 
+op("ravel(Tensor self) -> Tensor",
+   doc="reshape to one dim.",
+   composite="reshape(self, [-1])", ref="numpy.ravel", samples=[call(arr(2, 3)), call(arr()), call(arr(0, 2))])
+
 op("unflatten(Tensor self, int dim, int[] sizes) -> Tensor",
    doc="Split one dim into several, whose product is its size; one may be -1.",
-   composite="view(self, unflatten_shape(self.shape, dim, sizes))", ref="ref.unflatten",
+   composite="view(self, unflatten_shape(self.shape, dim, sizes))", complex="holomorphic", ref="ref.unflatten",
    samples=[call(arr(2, 12), 1, [3, 4]), call(arr(2, 12), -1, [3, -1, 2]), call(arr(6, 2), 0, [2, 3])],
    errors=[(call(arr(2, 12), 1, [5, 2]), "RuntimeError", "don't multiply up to")])
 
@@ -118,14 +122,14 @@ op("permute(Tensor self, int[] dims) -> Tensor",
 
 op("movedim.int(Tensor self, int source, int destination) -> Tensor",
    doc="A view with one dim moved to another place, the others keeping their order.",
-   composite="permute(self, movedim_order(self.ndim, [source], [destination]))", ref="numpy.moveaxis",
+   composite="permute(self, movedim_order(self.ndim, [source], [destination]))", complex="holomorphic", ref="numpy.moveaxis",
    aliases=("moveaxis",),
    samples=[call(arr(2, 3, 4), 0, 2), call(arr(2, 3, 4), -1, 0)],
    errors=[(call(arr(2, 3), 2, 0), "IndexError", "Dimension out of range")])
 
 op("movedim(Tensor self, int[] source, int[] destination) -> Tensor",
    doc="A view with dims moved to other places, the others keeping their order.",
-   composite="permute(self, movedim_order(self.ndim, source, destination))", ref="ref.movedim",
+   composite="permute(self, movedim_order(self.ndim, source, destination))", complex="holomorphic", ref="ref.movedim",
    aliases=("moveaxis",),
    samples=[call(arr(2, 3, 4), [0, 1], [2, 0]), call(arr(2, 3, 4), [-1], [0]), call(arr(), [], [])],
    errors=[(call(arr(2, 3), [0, 1], [0]), "RuntimeError", "same number of dims"),
@@ -133,12 +137,12 @@ op("movedim(Tensor self, int[] source, int[] destination) -> Tensor",
 
 op("T(Tensor self) -> Tensor",
    doc="A view with the dims reversed.",
-   forms="property", composite="permute(self, reversed_dims(self.ndim))", ref="numpy.transpose",
+   forms="property", composite="permute(self, reversed_dims(self.ndim))", complex="holomorphic", ref="numpy.transpose",
    samples=[call(arr(2, 3)), call(arr(3)), call(arr(2, 3, 4))])
 
 op("mT(Tensor self) -> Tensor",
    doc="A view with the last two dims swapped. RuntimeError below 2 dims.",
-   forms="property", composite="transpose(self, matrix_dim(self.ndim), -1)", ref="ref.mT",
+   forms="property", composite="transpose(self, matrix_dim(self.ndim), -1)", complex="holomorphic", ref="ref.mT",
    samples=[call(arr(2, 3)), call(arr(4, 2, 3))],
    errors=[(call(arr(3)), "RuntimeError", "only supported on matrices")])
 
@@ -147,18 +151,18 @@ op("mH(Tensor self) -> Tensor",
    forms="property",
    composite="conj(transpose(self, matrix_dim(self.ndim), -1)) if self.is_complex else "
              "transpose(self, matrix_dim(self.ndim), -1)",
-   ref="ref.mH", samples=[call(arr(2, 3)), call(arr(4, 2, 3))],
+   complex="custom", ref="ref.mH", samples=[call(arr(2, 3)), call(arr(4, 2, 3))],
    errors=[(call(arr(3)), "RuntimeError", "only supported on matrices")])
 
 op("adjoint(Tensor self) -> Tensor",
    doc="The last two dims swapped and every element conjugated. RuntimeError below 2 dims.",
-   composite="mH(self)", ref="ref.mH", samples=[call(arr(2, 3))],
+   composite="mH(self)", complex="custom", ref="ref.mH", samples=[call(arr(2, 3))],
    errors=[(call(arr(3)), "RuntimeError", "only supported on matrices")])
 
 op("H(Tensor self) -> Tensor",
    doc="A matrix transposed and conjugated. RuntimeError unless it has 2 dims.",
    forms="property", composite="mH(t(self)) if self.ndim < 2 else conj(t(self)) if self.is_complex else t(self)",
-   ref="ref.mH", samples=[call(arr(2, 3))],
+   complex="custom", ref="ref.mH", samples=[call(arr(2, 3))],
    errors=[(call(arr(3)), "RuntimeError", "only supported on matrices"),
            (call(arr(2, 3, 4)), "RuntimeError", "<= 2 dimensions")])
 
@@ -175,12 +179,12 @@ op("expand(Tensor self, int[] size) -> Tensor",
 
 op("expand_as(Tensor self, Tensor other) -> Tensor",
    doc="expand to the shape of `other`.",
-   forms="method", composite="expand(self, other.shape)", ref="ref.expand_as",
+   forms="method", composite="expand(self, other.shape)", complex="holomorphic", ref="ref.expand_as",
    samples=[call(arr(2, 1), arr(2, 3, grad=False))])
 
 op("broadcast_to(Tensor self, int[] size) -> Tensor",
    doc="expand, as a function.",
-   composite="expand(self, size)", ref="ref.expand", samples=[call(arr(2, 1), [2, 3]), call(arr(), [2])])
+   composite="expand(self, size)", complex="holomorphic", ref="ref.expand", samples=[call(arr(2, 1), [2, 3]), call(arr(), [2])])
 
 # ---- parts
 
@@ -221,7 +225,8 @@ op("narrow(Tensor self, int dim, int start, int length) -> Tensor",
    doc="A view of `length` indices from `start` along a dim. RuntimeError if they do not exist.",
    composite="slice(self, dim, narrow_start(self.shape, dim, start, length), "
              "narrow_start(self.shape, dim, start, length) + length, 1)",
-   ref="ref.narrow", samples=[call(arr(5, 3), 0, 1, 3), call(arr(5, 3), -1, -2, 2), call(arr(3), 0, 3, 0)],
+   complex="holomorphic", ref="ref.narrow", samples=[call(arr(5, 3), 0, 1, 3), call(arr(5, 3), -1, -2, 2), call(arr(3), 0, 3, 0),
+            call(arr(3, 5), -1, -2, 1)],
    errors=[(call(arr(3), 0, 2, 2), "RuntimeError", "exceeds dimension size (3)"),
            (call(arr(3), 0, 4, 0), "IndexError", "start out of range"),
            (call(arr(3), 0, 0, -1), "RuntimeError", "length must be non-negative")])
@@ -262,7 +267,7 @@ op("as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) 
    doc="A view of self's storage with these sizes, strides and offset (self's by default).",
    composite="as_strided_of(self, size, stride, value_or(storage_offset, offset_of(self)), strides_of(self), "
              "offset_of(self))",
-   ref="ref.as_strided",
+   complex="holomorphic", ref="ref.as_strided",
    samples=[call(arr(3, 4), [2, 2], [4, 1], 1), call(arr(3, 4), [3, 3], [1, 2]), call(arr(6), [], [], 2)],
    errors=[(call(arr(3), [4], [1]), "RuntimeError", "out of bounds for storage of size"),
            (call(arr(3), [2], [-1], 2), "RuntimeError", "negative strides"),
@@ -318,11 +323,11 @@ op("view_as_complex(Tensor self) -> Tensor",
 op("real(Tensor self) -> Tensor",
    doc="A view of the real parts; a real tensor itself.",
    forms="function property", composite="select(view_as_real(self), -1, 0) if self.is_complex else self",
-   ref="numpy.real", samples=[call(arr(2, 3)), call(arr())])
+   complex="custom", ref="numpy.real", samples=[call(arr(2, 3)), call(arr())])
 
 op("imag(Tensor self) -> Tensor",
    doc="A view of the imaginary parts. RuntimeError for real tensors.",
-   forms="function property", composite="select(view_as_real(self), -1, 1)", ref="numpy.imag",
+   forms="function property", composite="select(view_as_real(self), -1, 1)", complex="custom", ref="numpy.imag",
    samples=[call(arr(2, 3, dtype="complex128")), call(arr(dtype="complex128"))],
    errors=[(call(arr(2, dtype="float32")), "RuntimeError", "only supported for complex tensors")])
 
@@ -344,7 +349,7 @@ op("clone(Tensor self) -> Tensor",
 
 op("contiguous(Tensor self) -> Tensor",
    doc="self if its elements lie in row-major order without gaps, else a copy that does.",
-   forms="method", composite="self if is_contiguous(self) else contiguous_copy(self)", ref="ref.same",
+   forms="method", composite="self if is_contiguous(self) else contiguous_copy(self)", complex="holomorphic", ref="ref.same",
    samples=[call(arr(2, 3)), call(arr())])
 
 op("contiguous_copy(Tensor self) -> Tensor",
@@ -354,7 +359,7 @@ op("contiguous_copy(Tensor self) -> Tensor",
 
 op("_to_copy(Tensor self, dtype dtype) -> Tensor",
    doc="A copy converted to another dtype; complex to real keeps the real part.",
-   forms="internal", kernel="to_copy", vjp={"self": "grad"}, jvp=LINEAR, complex="holomorphic", ref="ref.to_copy",
+   forms="function", kernel="to_copy", vjp={"self": "grad"}, jvp=LINEAR, complex="holomorphic", ref="ref.to_copy",
    samples=[call(arr(2, 3), "float64", _complex=False), call(arr(2, 3), "complex128"), call(arr(), "complex128")])
 
 op("resize(Tensor self, int[] size) -> Tensor",
@@ -394,7 +399,7 @@ op("as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? s
    doc="A copy of self with what as_strided would view replaced by `src`.",
    composite="as_strided_scatter_of(self, src, size, stride, value_or(storage_offset, offset_of(self)), "
              "strides_of(self), offset_of(self))",
-   ref="ref.as_strided_scatter",
+   complex="holomorphic", ref="ref.as_strided_scatter",
    samples=[call(arr(3, 4), arr(2, 2), [2, 2], [4, 1], 1), call(arr(6), arr(3), [3], [2])],
    errors=[(call(arr(6), arr(2), [3], [2]), "RuntimeError", "expected src to have a size equal")])
 

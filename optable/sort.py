@@ -56,7 +56,8 @@ op("topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) ->
    forms="function method out", kernel="topk", nondiff_outputs=("indices",), vjp=TAKEN, jvp=TAKEN_TANGENT,
    ref="ref.topk",
    samples=[call(arr(2, 5, distinct=True), 3), call(arr(5, 2, distinct=True), 2, 0), call(arr(2, 5, distinct=True), 5, 1, False),
-            call(arr(2, 5, distinct=True), 1, -1, True, False), call(arr(distinct=True), 1), call(arr(2, 3, distinct=True), 0)],
+            call(arr(2, 5, distinct=True), 1, -1, True, False), call(arr(distinct=True), 1), call(arr(2, 3, distinct=True), 0),
+            call(arr(2, 3, 4, distinct=True), 2, 1)],
    errors=[(call(arr(2, 3), 4), "RuntimeError", "topk: selected index k out of range"),
            (call(idx([True], "bool"), 1), "RuntimeError", "topk: does not support bool")])
 

@@ -24,7 +24,7 @@ void* AutogradMeta::operator new(size_t size) {
   return ::operator new(size);
 }
 void AutogradMeta::operator delete(void* p, size_t) {
-  if (free_count < 8192) {
+  if (free_count < kPoolLimit) {
     auto* m = static_cast<FreeMeta*>(p);
     m->next = free_metas;
     free_metas = m;

@@ -14,7 +14,6 @@ struct FreeNode { FreeNode* next; };
 constexpr size_t kStep = 64, kBuckets = 16;  // nodes up to 1 KiB are pooled
 FreeNode* free_nodes[kBuckets];
 int free_counts[kBuckets];
-constexpr int kMaxFree = 8192;
 
 // Nodes whose count reached zero while another is being destroyed wait here.
 thread_local std::vector<Node*>* pending = nullptr;
@@ -34,7 +33,7 @@ void* Node::operator new(size_t size) {
 
 void Node::operator delete(void* p, size_t size) {
   size_t bucket = (size + kStep - 1) / kStep;
-  if (bucket < kBuckets && free_counts[bucket] < kMaxFree) {
+  if (bucket < kBuckets && free_counts[bucket] < kPoolLimit) {
     auto* node = static_cast<FreeNode*>(p);
     node->next = free_nodes[bucket];
     free_nodes[bucket] = node;

@@ -28,7 +28,6 @@ constexpr int kClasses = 5;
 struct FreeBlock { FreeBlock* next; };
 FreeBlock* free_lists[kClasses];
 int free_counts[kClasses];
-constexpr int kMaxFree = 4096;
 
 int class_of(size_t nbytes) {
   int c = 0;
@@ -159,7 +158,7 @@ void Storage::free_data() {
   } else if (kind_ == Kind::Heap) {
     size_t size = nbytes_ >= kCacheFrom ? round_large(nbytes_) : nbytes_;
     auto& stats = memory_stats();
-    if (size >= kCacheFrom && stats.cached_bytes + static_cast<int64_t>(size) <= int64_t(kCacheLimit)) {
+    if (kPoolLimit && size >= kCacheFrom && stats.cached_bytes + static_cast<int64_t>(size) <= int64_t(kCacheLimit)) {
       cache().push_back({data_, size});
       stats.cached_bytes += static_cast<int64_t>(size);
     } else {
@@ -172,7 +171,7 @@ void Storage::destroy() {
   count_live(-1, -static_cast<int64_t>(nbytes_));
   if (kind_ == Kind::Inline) {
     int c = size_class_;
-    if (free_counts[c] < kMaxFree) {
+    if (free_counts[c] < kPoolLimit) {
       auto* block = reinterpret_cast<FreeBlock*>(this);
       block->next = free_lists[c];
       free_lists[c] = block;

@@ -8,6 +8,13 @@
 
 namespace torchy {
 
+// How many dead objects of a kind are kept for reuse; none where a sanitizer should see every death.
+#ifdef TORCHY_NO_POOLS
+constexpr int kPoolLimit = 0;
+#else
+constexpr int kPoolLimit = 4096;
+#endif
+
 class Storage {
  public:
   // Uninitialised, 64-byte aligned memory. Throws (MemoryError's RuntimeError as PyTorch) if it cannot be had.

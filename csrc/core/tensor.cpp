@@ -10,19 +10,18 @@ namespace torchy {
 void (*release_python_wrapper)(void* wrapper) = nullptr;
 
 struct TensorPool {
-  static constexpr int kMax = 4096;
-  TensorImpl* slots[kMax];
+  TensorImpl* slots[kPoolLimit + 1];
   int count = 0;
   int64_t live = 0;
 
   TensorImpl* take() {
     ++live;
     void* p = count ? static_cast<void*>(slots[--count]) : ::operator new(sizeof(TensorImpl));
-    return new (p) TensorImpl();
+    return new (p) TensorImpl;  // not (): that would zero the dims too
   }
   void give(TensorImpl* p) {
     --live;
-    if (count < kMax) slots[count++] = p;
+    if (count < kPoolLimit) slots[count++] = p;
     else ::operator delete(p);
   }
 };

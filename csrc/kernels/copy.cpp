@@ -1,6 +1,7 @@
 // Copies between any strides of one dtype: straight runs, strided runs, blocked transposes.
-// Layer: kernels. Conversions between dtypes are in convert.cpp.
+// Layer: kernels. The loops themselves are in move_loops.inc.
 #include "copy.h"
+#include "move_loops.h"
 
 #include <cmath>
 #include <cstring>
@@ -11,57 +12,33 @@
 #include "../core/tls.h"
 
 namespace torchy::kernels {
+
+const MoveLoops& move_loops() {
+#if defined(__x86_64__)
+  static const MoveLoops& loops = __builtin_cpu_supports("x86-64-v4")   ? move_loops_v4()
+                                  : __builtin_cpu_supports("x86-64-v3") ? move_loops_v3()
+                                                                        : move_loops_v2();
+  return loops;
+#else
+  return move_loops_v2();
+#endif
+}
+
 namespace {
-
-template <class T> void copy_run(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
-  constexpr int64_t w = sizeof(T);
-  if (ds == w && ss == w) {
-    std::memcpy(d, s, size_t(n * w));
-  } else if (ds == w && ss == 0) {
-    const T v = *reinterpret_cast<const T*>(s);
-    T* out = reinterpret_cast<T*>(d);
-    for (int64_t i = 0; i < n; ++i) out[i] = v;
-  } else if (ds == w) {
-    T* out = reinterpret_cast<T*>(d);
-    for (int64_t i = 0; i < n; ++i) out[i] = *reinterpret_cast<const T*>(s + i * ss);
-  } else {
-    for (int64_t i = 0; i < n; ++i)
-      *reinterpret_cast<T*>(d + i * ds) = *reinterpret_cast<const T*>(s + i * ss);
-  }
-}
-
-// d is dense along columns, s along rows: dst[r][c] = src[c][r]. Square tiles through a small buffer,
-// so that whole cache lines are read and whole cache lines written.
-template <class T>
-void transpose_block(char* d, int64_t d_row, const char* s, int64_t s_col, int64_t rows, int64_t cols) {
-  constexpr int64_t tile = sizeof(T) >= 8 ? 16 : 32;
-  T buffer[tile][tile];
-  for (int64_t r0 = 0; r0 < rows; r0 += tile) {
-    const int64_t nr = std::min(tile, rows - r0);
-    for (int64_t c0 = 0; c0 < cols; c0 += tile) {
-      const int64_t nc = std::min(tile, cols - c0);
-      for (int64_t c = 0; c < nc; ++c) {
-        const T* in = reinterpret_cast<const T*>(s + (c0 + c) * s_col) + r0;
-        for (int64_t r = 0; r < nr; ++r) buffer[r][c] = in[r];
-      }
-      for (int64_t r = 0; r < nr; ++r)
-        std::memcpy(reinterpret_cast<T*>(d + (r0 + r) * d_row) + c0, buffer[r], size_t(nc) * sizeof(T));
-    }
-  }
-}
 
 using Walk = Strided<2>;
 
 // The dim along which the source is dense while the innermost is dense in the destination; -1: none.
 int transposed_dim(const Walk& w, int64_t width) {
   const int inner = w.ndim - 1;
-  if (w.strides[inner][0] != width || w.strides[inner][1] == width || w.sizes[inner] < 8) return -1;
+  const int64_t across = w.strides[inner][1];
+  if (w.strides[inner][0] != width || across == width || across == 0 || w.sizes[inner] < 8) return -1;
   for (int d = 0; d < inner; ++d)
     if (w.strides[d][1] == width && w.sizes[d] >= 8) return d;
   return -1;
 }
 
-template <class T> void copy_transposed(const Walk& w, int dense) {
+void copy_transposed(const Walk& w, int dense, int64_t width) {
   const int inner = w.ndim - 1;
   const int64_t rows = w.sizes[dense], cols = w.sizes[inner];
   constexpr int64_t strip = 64;  // rows of one piece of work
@@ -72,23 +49,24 @@ template <class T> void copy_transposed(const Walk& w, int dense) {
   for (int d = 0; d < inner; ++d)
     if (d != dense) outer.add(w.sizes[d], w.strides[d][0], w.strides[d][1]);
   outer.build();
+  const auto transpose = move_loops().transpose[width_index(width)];
   const int64_t grain = std::max<int64_t>(1, kIterGrain / (std::min(strip, rows) * cols));
   parallel_for(0, outer.numel * strips, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t r0 = i % strips * strip;
       outer.walk(i / strips, i / strips + 1, [&](char* const* p, int64_t) {
-        transpose_block<T>(p[0] + r0 * w.strides[dense][0], w.strides[dense][0],
-                           p[1] + r0 * int64_t(sizeof(T)), w.strides[inner][1],
-                           std::min(strip, rows - r0), cols);
+        transpose(p[0] + r0 * w.strides[dense][0], w.strides[dense][0], p[1] + r0 * width, w.strides[inner][1],
+                  std::min(strip, rows - r0), cols);
       });
     }
   });
 }
 
-template <class T> void copy_walk(const Walk& w) {
-  if (int dense = transposed_dim(w, sizeof(T)); dense >= 0) return copy_transposed<T>(w, dense);
+void copy_walk(const Walk& w, int64_t width) {
+  if (int dense = transposed_dim(w, width); dense >= 0) return copy_transposed(w, dense, width);
   const int64_t ds = w.strides[w.ndim - 1][0], ss = w.strides[w.ndim - 1][1];
-  w.run([=](char* const* p, int64_t n) { copy_run<T>(p[0], ds, p[1], ss, n); });
+  const auto copy = move_loops().copy[width_index(width)];
+  w.run([=](char* const* p, int64_t n) { copy(p[0], ds, p[1], ss, n); });
 }
 
 // Converts runs in blocks that stay in the first-level cache; strided ends are packed and unpacked.
@@ -96,21 +74,21 @@ void convert_walk(const Walk& w, DType to, DType from) {
   constexpr int64_t block = 512;
   const int64_t ds = w.strides[w.ndim - 1][0], ss = w.strides[w.ndim - 1][1];
   const int64_t dw = itemsize(to), sw = itemsize(from);
-  w.run([=](char* const* p, int64_t n) {
+  const MoveLoops& loops = move_loops();
+  if (ds == dw && ss == sw) {
+    w.run([&](char* const* p, int64_t n) { loops.convert(p[0], to, p[1], from, n); });
+    return;
+  }
+  const auto pack = loops.copy[width_index(sw)], unpack = loops.copy[width_index(dw)];
+  w.run([&](char* const* p, int64_t n) {
     alignas(64) char in[block * 16], out[block * 16];
     for (int64_t i = 0; i < n; i += block) {
       const int64_t m = std::min(block, n - i);
       const char* s = p[1] + i * ss;
       char* d = p[0] + i * ds;
-      if (ss != sw)
-        visit_width(int(sw), [&](auto tag) {
-          copy_run<typename decltype(tag)::type>(in, sw, s, ss, m);
-        });
-      convert_block(ds == dw ? d : out, to, ss == sw ? s : in, from, m);
-      if (ds != dw)
-        visit_width(int(dw), [&](auto tag) {
-          copy_run<typename decltype(tag)::type>(d, ds, out, dw, m);
-        });
+      if (ss != sw) pack(in, sw, s, ss, m);
+      loops.convert(ds == dw ? d : out, to, ss == sw ? s : in, from, m);
+      if (ds != dw) unpack(d, ds, out, dw, m);
     }
   });
 }
@@ -149,8 +127,17 @@ IntVec dense_strides(const Tensor& t) {
 }
 
 const char* c_type_name(DType d) {
-  static const char* names[] = {"bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "at::Half",
-                                "at::BFloat16", "float", "double", "c10::complex<float>",
+  static const char* names[] = {"bool",
+                                "uint8_t",
+                                "int8_t",
+                                "int16_t",
+                                "int",
+                                "int64_t",
+                                "at::Half",
+                                "at::BFloat16",
+                                "float",
+                                "double",
+                                "c10::complex<float>",
                                 "c10::complex<double>"};
   return names[int(d)];
 }
@@ -168,7 +155,7 @@ void copy_strided(void* dst, DType dst_dtype, IntSpan dst_strides, const void* s
   w.build();
   LongSection section(w.numel > kLongWork);
   if (dst_dtype == src_dtype) {
-    visit_width(int(dw), [&](auto tag) { copy_walk<typename decltype(tag)::type>(w); });
+    copy_walk(w, dw);
   } else {
     convert_walk(w, dst_dtype, src_dtype);
   }
@@ -182,16 +169,15 @@ void copy_into(Tensor& dst, const Tensor& src) {
       std::memmove(dst.raw(), src.raw(), size_t(dst.numel() * itemsize(dst.dtype())));
     return;
   }
-  TORCHY_CHECK(same_shape || broadcastable_to(src.sizes(), dst.sizes()), "copy_: source of shape ",
-               src.sizes(), " does not broadcast to shape ", dst.sizes());
+  TORCHY_CHECK(same_shape || broadcastable_to(src.sizes(), dst.sizes()), "copy_: source of shape ", src.sizes(),
+               " does not broadcast to shape ", dst.sizes());
   if (dst.numel() == 0) return;
   for (size_t i = 0; i < dst.sizes().size(); ++i)
-    TORCHY_CHECK(dst.strides()[i] != 0 || dst.sizes()[i] <= 1, "copy_: more than one element of the "
+    TORCHY_CHECK(dst.strides()[i] != 0 || dst.sizes()[i] <= 1,
+                 "copy_: more than one element of the "
                  "written-to tensor refers to a single memory location; clone() it first");
   if (may_partially_overlap(dst, src)) return copy_into(dst, clone(src));
-  if (dst.raw() == src.raw() && dst.dtype() == src.dtype() && same_shape &&
-      dst.strides() == src.strides())
-    return;
+  if (dst.raw() == src.raw() && dst.dtype() == src.dtype() && same_shape && dst.strides() == src.strides()) return;
   copy_strided(dst.raw(), dst.dtype(), dst.strides(), src.raw(), src.dtype(),
                same_shape ? src.strides() : IntSpan(broadcast_strides(src, dst.sizes())), dst.sizes());
 }
@@ -212,9 +198,7 @@ Tensor to_dtype(const Tensor& t, DType dtype) { return t.dtype() == dtype ? t : 
 
 Tensor clone(const Tensor& t) { return to_copy(t, t.dtype()); }
 
-Tensor contiguous(const Tensor& t) {
-  return t.is_contiguous() ? t : contiguous_copy(t);
-}
+Tensor contiguous(const Tensor& t) { return t.is_contiguous() ? t : contiguous_copy(t); }
 
 Tensor contiguous_copy(const Tensor& t) {
   Tensor out = empty(t.sizes(), t.dtype());
@@ -237,18 +221,17 @@ void fill_strided(void* dst, DType dtype, IntSpan strides, IntSpan sizes, const 
     w.run([=](char* const* p, int64_t n) { std::memset(p[0], 0, size_t(n * width)); });
     return;
   }
-  visit_width(int(width), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    w.run([=](char* const* p, int64_t n) {
-      copy_run<T>(p[0], step, static_cast<const char*>(value), 0, n);
-    });
-  });
+  const auto copy = move_loops().copy[width_index(width)];
+  w.run([=](char* const* p, int64_t n) { copy(p[0], step, static_cast<const char*>(value), 0, n); });
+}
+
+void convert_block(void* dst, DType dst_dtype, const void* src, DType src_dtype, int64_t n) {
+  move_loops().convert(dst, dst_dtype, src, src_dtype, n);
 }
 
 void check_fits(const Scalar& value, DType dtype, const char* op) {
   bool fits = true;
-  if (value.is_complex() && !is_complex(dtype) && dtype != DType::Bool)
-    fits = value.to_complex().imag() == 0;
+  if (value.is_complex() && !is_complex(dtype) && dtype != DType::Bool) fits = value.to_complex().imag() == 0;
   if (fits && is_integral(dtype)) {
     const int bits = 8 * itemsize(dtype) - (dtype == DType::UInt8 ? 0 : 1);
     const double bound = std::ldexp(1.0, bits);
@@ -257,13 +240,10 @@ void check_fits(const Scalar& value, DType dtype, const char* op) {
     fits = (value.is_integral() && bits == 63) || (v < bound && v >= lowest);
   } else if (fits && to_real(dtype) == DType::Float32) {  // half types take infinity instead
     const c128 v = value.to_complex();
-    auto too_big = [](double x) {
-      return std::isfinite(x) && std::abs(x) > double(std::numeric_limits<float>::max());
-    };
+    auto too_big = [](double x) { return std::isfinite(x) && std::abs(x) > double(std::numeric_limits<float>::max()); };
     fits = !too_big(v.real()) && !too_big(v.imag());
   }
-  TORCHY_CHECK(fits, op, ": value cannot be converted to type ", c_type_name(dtype),
-               " without overflow; got ", value);
+  TORCHY_CHECK(fits, op, ": value cannot be converted to type ", c_type_name(dtype), " without overflow; got ", value);
 }
 
 void fill(Tensor& dst, const Scalar& value) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "copy.h"
+#include "move_loops.h"
 
 #include "../core/promote.h"
 #include "../core/shape.h"
@@ -22,18 +23,24 @@ Tensor filled(Tensor t, const Scalar& value) {
   return t;
 }
 
-// Element i becomes value(i), computed as C (int64, double or complex double) and then converted.
-template <class C, class F> void generate(Tensor& out, F&& value) {
-  constexpr int64_t block = 256;
+// Blocks of `out` from fill(values, first, n), computed as C and then converted.
+template <class C, class F>
+void generate(Tensor& out, F&& fill_block) {
+  constexpr int64_t block = 512;
   char* data = out.raw();
   const DType dtype = out.dtype();
+  const int64_t width = itemsize(dtype);
   LongSection section(out.numel() > kLongWork);
   parallel_for(0, out.numel(), 32768, [&](int64_t begin, int64_t end) {
     C values[block];
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = std::min(block, end - i);
-      for (int64_t k = 0; k < n; ++k) values[k] = value(i + k);
-      convert_block(data + i * itemsize(dtype), dtype, values, DTypeOf<C>::value, n);
+      if (dtype == DTypeOf<C>::value) {
+        fill_block(reinterpret_cast<C*>(data) + i, i, n);
+      } else {
+        fill_block(values, i, n);
+        convert_block(data + i * width, dtype, values, DTypeOf<C>::value, n);
+      }
     }
   });
 }
@@ -46,18 +53,42 @@ DType range_dtype(MaybeDType dtype, const Scalar& start, const Scalar& end) {
   return *dtype;
 }
 
-// value(i) walks evenly from start to end, from both ends so that the last element is `end` itself.
-template <class C> auto even_steps(const Scalar& start, const Scalar& end, int64_t steps) {
-  const C first = start.to<C>(), last = end.to<C>();
-  const C step = steps > 1 ? (last - first) / C(double(steps - 1)) : C(0);
-  return [=](int64_t i) {
-    return i < steps / 2 || steps == 1 ? first + step * C(double(i)) : last - step * C(double(steps - 1 - i));
+// Even steps from start to end, counted from both ends so that the last element is `end` itself.
+template <class C>
+struct EvenSteps {
+  C start, end, step;
+  int64_t steps;
+  EvenSteps(const Scalar& from, const Scalar& to, int64_t count)
+      : start(from.to<C>()),
+        end(to.to<C>()),
+        step(count > 1 ? (end - start) / C(double(count - 1)) : C(0)),
+        steps(count) {}
+  C at(int64_t i) const {
+    return i < steps / 2 || steps == 1 ? start + step * C(double(i)) : end - step * C(double(steps - 1 - i));
+  }
+  void operator()(C* out, int64_t first, int64_t n) const {
+    if constexpr (std::is_same_v<C, double>) {
+      const auto ramp = move_loops().ramp;
+      const int64_t rising = std::min(std::max<int64_t>((steps == 1 ? 1 : steps / 2) - first, 0), n);
+      ramp(out, start, step, double(first), false, rising);
+      ramp(out + rising, end, -step, double(steps - 1 - first - rising), true, n - rising);
+    } else {
+      for (int64_t i = 0; i < n; ++i) out[i] = at(first + i);
+    }
+  }
+};
+
+template <class C>
+auto powers(double base, const EvenSteps<C>& exponents) {
+  return [=](C* out, int64_t first, int64_t n) {
+    exponents(out, first, n);
+    for (int64_t i = 0; i < n; ++i) out[i] = std::pow(C(base), out[i]);
   };
 }
 
 Tensor triangle_indices(int64_t row, int64_t col, DType dtype, bool lower, int64_t offset) {
-  TORCHY_CHECK(row >= 0 && col >= 0, "tril_indices/triu_indices: row and col must be non-negative, got ", row,
-               " and ", col);
+  TORCHY_CHECK(row >= 0 && col >= 0, "tril_indices/triu_indices: row and col must be non-negative, got ", row, " and ",
+               col);
   TORCHY_CHECK(dtype == DType::Int64 || dtype == DType::Int32,
                "tril_indices/triu_indices: dtype must be int32 or int64, not ", dtype_name(dtype));
   IntVec rows, cols;
@@ -76,7 +107,8 @@ Tensor triangle_indices(int64_t row, int64_t col, DType dtype, bool lower, int64
 }
 
 // Both operands broadcast, contiguous; `out` has their shape and the complex dtype.
-template <class F> Tensor from_two_reals(const Tensor& a, const Tensor& b, const char* op, F&& make) {
+template <class F>
+Tensor from_two_reals(const Tensor& a, const Tensor& b, const char* op, F&& make) {
   TORCHY_CHECK(is_float(a.dtype()) && !is_half(a.dtype()), op, ": expected both inputs to be float32 or float64 ",
                "tensors but got ", scalar_type_name(a.dtype()), " and ", scalar_type_name(b.dtype()));
   TORCHY_CHECK(a.dtype() == b.dtype(), op, ": expected object of scalar type ", scalar_type_name(a.dtype()),
@@ -115,9 +147,7 @@ Tensor full(IntSpan size, const Scalar& fill_value, MaybeDType dtype) {
   return filled(torchy::empty(size, dtype.value_or(scalar_dtype(fill_value))), fill_value);
 }
 
-Tensor empty_like(const Tensor& self, MaybeDType dtype) {
-  return empty_preserved(self, dtype.value_or(self.dtype()));
-}
+Tensor empty_like(const Tensor& self, MaybeDType dtype) { return empty_preserved(self, dtype.value_or(self.dtype())); }
 Tensor zeros_like(const Tensor& self, MaybeDType dtype) {
   const DType d = dtype.value_or(self.dtype());
   return self.is_contiguous() ? torchy::zeros(self.sizes(), d) : filled(empty_preserved(self, d), 0);
@@ -134,9 +164,7 @@ Tensor new_empty(const Tensor& self, IntSpan size, MaybeDType dtype) {
 Tensor new_zeros(const Tensor& self, IntSpan size, MaybeDType dtype) {
   return torchy::zeros(size, dtype.value_or(self.dtype()));
 }
-Tensor new_ones(const Tensor& self, IntSpan size, MaybeDType dtype) {
-  return filled(new_empty(self, size, dtype), 1);
-}
+Tensor new_ones(const Tensor& self, IntSpan size, MaybeDType dtype) { return filled(new_empty(self, size, dtype), 1); }
 Tensor new_full(const Tensor& self, IntSpan size, const Scalar& fill_value, MaybeDType dtype) {
   return filled(new_empty(self, size, dtype), fill_value);
 }
@@ -169,11 +197,12 @@ Tensor arange_start(const Scalar& start, const Scalar& end, const Scalar& step, 
   TORCHY_CHECK((s > 0 && b >= a) || (s < 0 && b <= a),
                "arange: upper bound and lower bound inconsistent with step sign; start ", start, ", end ", end,
                ", step ", step);
+  const MoveLoops& loops = move_loops();
   if (d == DType::Int64) {
     const int64_t first = start.to_int(), by = step.to_int(), distance = end.to_int() - first;
     if (by == 0) fail_value("arange: step must be nonzero; ", step, " as int64 is 0");
     Tensor out = torchy::empty({distance / by + (distance % by != 0)}, d);
-    generate<int64_t>(out, [=](int64_t i) { return first + by * i; });
+    generate<int64_t>(out, [=, &loops](int64_t* p, int64_t i, int64_t n) { loops.ramp_int(p, first + by * i, by, n); });
     return out;
   }
   const double count = std::ceil((b - a) / s);
@@ -182,9 +211,9 @@ Tensor arange_start(const Scalar& start, const Scalar& end, const Scalar& step, 
   Tensor out = torchy::empty({int64_t(count)}, d);
   if (is_integral(d)) {
     const int64_t first = start.to_int(), by = step.to_int();
-    generate<int64_t>(out, [=](int64_t i) { return first + by * i; });
+    generate<int64_t>(out, [=, &loops](int64_t* p, int64_t i, int64_t n) { loops.ramp_int(p, first + by * i, by, n); });
   } else {
-    generate<double>(out, [=](int64_t i) { return a + s * double(i); });
+    generate<double>(out, [=, &loops](double* p, int64_t i, int64_t n) { loops.ramp(p, a, s, double(i), false, n); });
   }
   return out;
 }
@@ -194,8 +223,8 @@ Tensor arange(const Scalar& end, MaybeDType dtype) { return arange_start(0, end,
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, MaybeDType dtype) {
   TORCHY_CHECK(steps >= 0, "linspace: number of steps must be non-negative, got ", steps);
   Tensor out = torchy::empty({steps}, range_dtype(dtype, start, end));
-  if (out.is_complex()) generate<c128>(out, even_steps<c128>(start, end, steps));
-  else generate<double>(out, even_steps<double>(start, end, steps));
+  if (out.is_complex()) generate<c128>(out, EvenSteps<c128>(start, end, steps));
+  else generate<double>(out, EvenSteps<double>(start, end, steps));
   return out;
 }
 
@@ -203,11 +232,9 @@ Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double ba
   TORCHY_CHECK(steps >= 0, "logspace: number of steps must be non-negative, got ", steps);
   Tensor out = torchy::empty({steps}, range_dtype(dtype, start, end));
   if (out.is_complex()) {
-    auto exponent = even_steps<c128>(start, end, steps);
-    generate<c128>(out, [=](int64_t i) { return std::pow(c128(base), exponent(i)); });
+    generate<c128>(out, powers<c128>(base, EvenSteps<c128>(start, end, steps)));
   } else {
-    auto exponent = even_steps<double>(start, end, steps);
-    generate<double>(out, [=](int64_t i) { return std::pow(base, exponent(i)); });
+    generate<double>(out, powers<double>(base, EvenSteps<double>(start, end, steps)));
   }
   return out;
 }
@@ -234,9 +261,8 @@ Tensor complex(const Tensor& real, const Tensor& imag) {
 }
 
 Tensor polar(const Tensor& abs, const Tensor& angle) {
-  return from_two_reals(abs, angle, "polar", [](auto r, auto a) {
-    return std::complex<decltype(r)>(r * std::cos(a), r * std::sin(a));
-  });
+  return from_two_reals(abs, angle, "polar",
+                        [](auto r, auto a) { return std::complex<decltype(r)>(r * std::cos(a), r * std::sin(a)); });
 }
 
 }  // namespace torchy::kernels

@@ -205,7 +205,7 @@ template <class T> void fold_lines(Tensor& out, int64_t dim, const Tensor& at, c
   } else if constexpr (!IsComplex<T>::value) {
     const bool largest = fold == Fold::Amax;
     scatter_lines<T>(out, dim, at, src, [=](T& to, const T& v) {
-      if (better(v, to, largest)) to = v;
+      to = better(v, to, largest) ? v : to;
     });
   }
 }
@@ -293,6 +293,39 @@ Tensor corner_backward(const Tensor& grad_output, IntSpan sizes) {
   Tensor head = corner(out, grad_output.sizes());
   copy_into(head, grad_output);
   return out;
+}
+
+// ---- the slope of amax and amin
+
+namespace {
+
+// 1 where a and b, contiguous and of one shape and dtype, are equal.
+Tensor equal_places(const Tensor& a, const Tensor& b) {
+  Tensor out = torchy::empty(a.sizes(), DType::Int64);
+  visit_dtype(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < a.numel(); ++i) out.data<int64_t>()[i] = a.data<T>()[i] == b.data<T>()[i];
+  });
+  return out;
+}
+
+}  // namespace
+
+Tensor scatter_extreme(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
+                       const std::string& reduce, bool include_self, bool of_src) {
+  const DType dtype = compute_dtype(self.dtype());
+  const Tensor in = contiguous(to_dtype(self, dtype));
+  const Tensor from = contiguous(corner(to_dtype(src, dtype), index.sizes()));
+  const Tensor result = scatter_reduce(in, dim, index, from, reduce, include_self);
+  Tensor mine = equal_places(in, result);
+  if (!include_self) fill(mine, Scalar(0));
+  const Tensor theirs = equal_places(from, gather(result, dim, index, false));
+  const Tensor ties = scatter_add(mine, dim, index, theirs);
+  const Tensor hits = of_src ? theirs : mine, shared_by = of_src ? gather(ties, dim, index, false) : ties;
+  Tensor out = torchy::empty(hits.sizes(), DType::Float64);
+  for (int64_t i = 0; i < out.numel(); ++i)
+    out.data<double>()[i] = hits.data<int64_t>()[i] ? 1 / double(shared_by.data<int64_t>()[i]) : 0;
+  return to_dtype(out, self.dtype());
 }
 
 }  // namespace torchy::kernels

@@ -18,7 +18,7 @@ Geometry& select_geometry(Geometry& g, int64_t dim, int64_t index) {
 }
 
 Geometry& slice_geometry(Geometry& g, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
-                        int64_t step) {
+                         int64_t step) {
   const int64_t n = int64_t(g.sizes.size());
   if (n == 0) fail_index("slice() cannot be applied to a 0-dim tensor.");
   TORCHY_CHECK(step > 0, "slice: step ", step, "; slice step must be positive");
@@ -57,8 +57,7 @@ Geometry& unfold_geometry(Geometry& g, int64_t dim, int64_t size, int64_t step) 
   const size_t d = size_t(wrap_dim(dim, n));
   const int64_t have = n ? g.sizes[d] : 1, stride = n ? g.strides[d] : 1;
   TORCHY_CHECK(size >= 0, "unfold: size is ", size, " but must be >= 0");
-  TORCHY_CHECK(size <= have, "unfold: maximum size for tensor at dimension ", d, " is ", have,
-               " but size is ", size);
+  TORCHY_CHECK(size <= have, "unfold: maximum size for tensor at dimension ", d, " is ", have, " but size is ", size);
   TORCHY_CHECK(step > 0, "unfold: step is ", step, " but must be > 0");
   if (n) {
     g.sizes[d] = (have - size) / step + 1;

@@ -87,12 +87,22 @@ Geometry& unfold_geometry(Geometry& g, int64_t dim, int64_t size, int64_t step);
 Geometry& transpose_geometry(Geometry& g, int64_t dim0, int64_t dim1);
 
 // The same on a temporary.
-template <class... Args> Geometry select_geometry(Geometry&& g, Args... args) { return select_geometry(g, args...); }
-template <class... Args> Geometry slice_geometry(Geometry&& g, Args... args) { return slice_geometry(g, args...); }
-template <class... Args> Geometry diagonal_geometry(Geometry&& g, Args... args) {
+template <class... Args>
+Geometry select_geometry(Geometry&& g, Args... args) {
+  return select_geometry(g, args...);
+}
+template <class... Args>
+Geometry slice_geometry(Geometry&& g, Args... args) {
+  return slice_geometry(g, args...);
+}
+template <class... Args>
+Geometry diagonal_geometry(Geometry&& g, Args... args) {
   return diagonal_geometry(g, args...);
 }
-template <class... Args> Geometry unfold_geometry(Geometry&& g, Args... args) { return unfold_geometry(g, args...); }
+template <class... Args>
+Geometry unfold_geometry(Geometry&& g, Args... args) {
+  return unfold_geometry(g, args...);
+}
 
 // dst += src elementwise; same shape and dtype. Runs in one thread and in a fixed order, so dst's
 // elements may coincide.

@@ -25,9 +25,7 @@ void join_rows(char* dst, const Piece* pieces, size_t count, int64_t rows, int64
   if (rows == 1) {
     for (size_t i = 0; i < count; ++i) {
       const Piece& p = pieces[i];
-      parallel_for(0, p.bytes, 1 << 18, [&](int64_t b, int64_t e) {
-        std::memcpy(dst + b, p.src + b, size_t(e - b));
-      });
+      parallel_for(0, p.bytes, 1 << 18, [&](int64_t b, int64_t e) { std::memcpy(dst + b, p.src + b, size_t(e - b)); });
       dst += p.bytes;
     }
     return;
@@ -75,8 +73,7 @@ struct Joiner {
   }
 };
 
-Tensor join(const TensorList& tensors, const std::vector<IntVec>& shapes, size_t dim, IntSpan sizes,
-            DType dtype) {
+Tensor join(const TensorList& tensors, const std::vector<IntVec>& shapes, size_t dim, IntSpan sizes, DType dtype) {
   Tensor out = torchy::empty(sizes, dtype);
   if (out.numel() == 0) return out;
   int64_t rows = 1, inner = itemsize(dtype);
@@ -154,12 +151,11 @@ Tensor cat_of(const TensorList& tensors, int64_t dim, int64_t mode, IntSpan shap
   for (size_t i = 0; i < joined.size(); ++i) {
     const IntVec& s = joined[i];
     if (s.empty()) continue;
-    TORCHY_CHECK(s.size() == sizes.size(), "cat: tensors must have same number of dimensions: got ",
-                 sizes.size(), " and ", s.size());
+    TORCHY_CHECK(s.size() == sizes.size(), "cat: tensors must have same number of dimensions: got ", sizes.size(),
+                 " and ", s.size());
     for (size_t k = 0; k < s.size(); ++k)
       TORCHY_CHECK(k == d || s[k] == (*first)[k], "cat: sizes of tensors must match except in dimension ", d,
-                   ". Expected size ", (*first)[k], " but got size ", s[k], " for tensor number ", i,
-                   " in the list.");
+                   ". Expected size ", (*first)[k], " but got size ", s[k], " for tensor number ", i, " in the list.");
     sizes[d] += s[d];
   }
   return join(tensors, joined, d, sizes, dtype);

@@ -40,24 +40,23 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t, bool, boo
 }
 
 // What a row of the gradient is multiplied by: 0 for the padding row, 1 / count where gradients are
-// scaled by frequency, else 1. Of the dtype of `like`, one number for each index.
-Tensor embedding_factor(const Tensor& like, const Tensor& indices, int64_t num_weights, int64_t padding_idx,
-                        bool scale_grad_by_freq) {
-  const Tensor at = embedding_index(indices, num_weights, "embedding_factor");
-  std::vector<int64_t> counts;
-  if (scale_grad_by_freq) counts = counts_of(at, num_weights);
-  Tensor out = torchy::empty(indices.sizes(), DType::Float64);
+// scaled by frequency, else 1.
+Tensor embedding_factor(const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq) {
+  const Tensor at = index_int64(indices, "embedding_factor");
   const int64_t* p = at.data<int64_t>();
-  for (int64_t i = 0; i < at.numel(); ++i)
+  const int64_t n = at.numel(), rows = n ? *std::max_element(p, p + n) + 1 : 0;
+  const std::vector<int64_t> counts = counts_of(at, rows);
+  Tensor out = torchy::empty(indices.sizes(), DType::Float64);
+  for (int64_t i = 0; i < n; ++i)
     out.data<double>()[i] =
         p[i] == padding_idx ? 0 : scale_grad_by_freq ? 1 / double(counts[size_t(p[i])]) : 1;
-  return to_dtype(out, like.dtype());
+  return out;
 }
 
 Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices, int64_t num_weights,
                                 int64_t padding_idx, bool scale_grad_by_freq) {
-  TORCHY_CHECK(is_differentiable(grad_output.dtype()), "embedding_dense_backward: a gradient is floating or complex; got ",
-               dtype_name(grad_output.dtype()));
+  TORCHY_CHECK(is_differentiable(grad_output.dtype()),
+               "embedding_dense_backward: a gradient is floating or complex; got ", dtype_name(grad_output.dtype()));
   TORCHY_CHECK(grad_output.ndim() == indices.ndim() + 1 &&
                    IntSpan(grad_output.sizes().data(), size_t(indices.ndim())) == indices.sizes(),
                "embedding_dense_backward: grad_output of shape ", grad_output.sizes(),
@@ -90,7 +89,8 @@ Tensor embedding_dense_backward(const Tensor& grad_output, const Tensor& indices
 }
 
 Tensor one_hot(const Tensor& self, int64_t num_classes) {
-  TORCHY_CHECK(self.dtype() == DType::Int64, "one_hot: one_hot is only applicable to index tensor of type LongTensor; got ",
+  TORCHY_CHECK(self.dtype() == DType::Int64,
+               "one_hot: one_hot is only applicable to index tensor of type LongTensor; got ",
                dtype_name(self.dtype()));
   const Tensor at = contiguous(self);
   const int64_t n = at.numel();
@@ -101,7 +101,8 @@ Tensor one_hot(const Tensor& self, int64_t num_classes) {
   TORCHY_CHECK(n == 0 || *std::min_element(p, p + n) >= 0, "one_hot: Class values must be non-negative; got ",
                n ? *std::min_element(p, p + n) : 0);
   TORCHY_CHECK(num_classes == -1 || largest < num_classes,
-               "one_hot: Class values must be smaller than num_classes; got ", largest, " with num_classes ", num_classes);
+               "one_hot: Class values must be smaller than num_classes; got ", largest, " with num_classes ",
+               num_classes);
   const int64_t classes = num_classes == -1 ? largest + 1 : num_classes;
   IntVec sizes(self.sizes());
   sizes.push_back(classes);

@@ -78,16 +78,20 @@ Tensor rot90(const Tensor& self, int64_t k, IntSpan dims) {
   const uint64_t masks[] = {0, second, first | second, first};
   const char* start;
   IntVec sizes(self.sizes()), strides = flipped_strides(self, masks[turns], start);
-  if (turns % 2) {
+  Tensor out = read_walk(self, sizes, strides, start);
+  if (turns % 2) {  // the turned copy is the flipped one with two dims swapped
+    strides = out.strides();
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
+    out->set_geometry(sizes, strides, 0);
   }
-  return read_walk(self, sizes, strides, start);
+  return out;
 }
 
 namespace {
 // Copies one box after another: each dim of `shift` splits it at the place where it wraps around.
-void roll_boxes(const Tensor& out, const Tensor& in, IntSpan shift, size_t dim, const Geometry& to, const Geometry& from) {
+void roll_boxes(const Tensor& out, const Tensor& in, IntSpan shift, size_t dim, const Geometry& to,
+                const Geometry& from) {
   while (dim < shift.size() && shift[dim] == 0) ++dim;
   if (dim == shift.size()) {
     Tensor dst = to.window_of(out);
@@ -105,8 +109,7 @@ void roll_boxes(const Tensor& out, const Tensor& in, IntSpan shift, size_t dim, 
 Tensor roll(const Tensor& self, IntSpan shifts, IntSpan dims) {
   TORCHY_CHECK(!shifts.empty(), "roll: `shifts` required");
   if (dims.empty()) {
-    TORCHY_CHECK(shifts.size() == 1, "roll: shifts and dimensions must align. shifts: ", shifts.size(),
-                 ", dims:0");
+    TORCHY_CHECK(shifts.size() == 1, "roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims:0");
     const int64_t n = self.numel(), zero = 0;
     Tensor flat = torchy::alias(contiguous(self));
     flat->set_geometry({n}, {1}, flat.offset());
@@ -161,8 +164,8 @@ Tensor repeat_indices(const Tensor& repeats, int64_t size, std::optional<int64_t
     TORCHY_CHECK(count[i * step] >= 0, "repeat_interleave: repeats can not be negative; got ", count[i * step]);
     total += count[i * step];
   }
-  TORCHY_CHECK(!output_size || *output_size == total, "repeat_interleave: allocated size ",
-               output_size.value_or(0), " does not match required size ", total);
+  TORCHY_CHECK(!output_size || *output_size == total, "repeat_interleave: allocated size ", output_size.value_or(0),
+               " does not match required size ", total);
   Tensor out = torchy::empty({total}, DType::Int64);
   int64_t* to = out.data<int64_t>();
   for (int64_t i = 0; i < n; ++i) to = std::fill_n(to, count[i * step], i);
@@ -209,11 +212,12 @@ Tensor trace(const Tensor& self) {
 }
 
 Tensor constant_pad_nd(const Tensor& self, IntSpan pad, const Scalar& value) {
-  TORCHY_CHECK(pad.size() % 2 == 0, "constant_pad_nd: length of pad must be even but instead it equals ",
-               pad.size());
+  TORCHY_CHECK(pad.size() % 2 == 0, "constant_pad_nd: length of pad must be even but instead it equals ", pad.size());
   const size_t n = size_t(self.ndim()), padded = pad.size() / 2;
-  TORCHY_CHECK(padded <= n, "constant_pad_nd: length of pad should be no more than twice the number of "
-               "dimensions of the input. Pad length is ", pad.size(), " while the input has ", n, " dimensions.");
+  TORCHY_CHECK(padded <= n,
+               "constant_pad_nd: length of pad should be no more than twice the number of "
+               "dimensions of the input. Pad length is ",
+               pad.size(), " while the input has ", n, " dimensions.");
   Geometry from(self);
   IntVec sizes(self.sizes()), before(n, 0), after(n, 0);
   for (size_t i = 0; i < padded; ++i) {
@@ -222,8 +226,10 @@ Tensor constant_pad_nd(const Tensor& self, IntSpan pad, const Scalar& value) {
     after[d] = pad[2 * i + 1];
     sizes[d] += before[d] + after[d];
     TORCHY_CHECK(sizes[d] >= 0, "constant_pad_nd: the input size ", self.sizes()[d], ", plus negative padding ",
-                 before[d], " and ", after[d], " resulted in a negative output size, which is invalid. Check "
-                 "dimension ", d, " of your input.");
+                 before[d], " and ", after[d],
+                 " resulted in a negative output size, which is invalid. Check "
+                 "dimension ",
+                 d, " of your input.");
   }
   Tensor out = torchy::empty(sizes, self.dtype());
   check_fits(value, self.dtype(), "constant_pad_nd");

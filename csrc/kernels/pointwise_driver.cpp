@@ -3,6 +3,7 @@
 // gathered into blocks that stay in L1 and scattered from there.
 #include "pointwise_driver.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "../core/threads.h"
@@ -141,16 +142,21 @@ class Walker {
     for (int k = 0; k <= p_.inputs; ++k) {
       const PwOperand& o = p_.operands[k];
       if (o.one ? spread_[k] : !direct(o)) buffered_ = true;
+      tile_[k] = k > 0 && !rows_ && is_row(o);
+      tiled_ = tiled_ || tile_[k];
     }
   }
 
   void run(int64_t end) {
     for (int k = 1; k <= p_.inputs; ++k)
       if (spread_[k]) fill(k, std::min(kBlock, end - pos_));
+      else if (tile_[k]) fill_tile(k, end - pos_);
     while (pos_ < end) {
       int64_t n = end - pos_;
       if (rows_) n = std::min(n, inner_ - index_[p_.ndim - 1]);
-      if (buffered_) n = std::min(n, kBlock);
+      if (tiled_)
+        n = std::min(n, index_[p_.ndim - 1] ? inner_ - index_[p_.ndim - 1] : kBlock / inner_ * inner_);
+      else if (buffered_) n = std::min(n, kBlock);
       step(n);
       advance(index_, n);
       pos_ += n;
@@ -162,6 +168,22 @@ class Walker {
   bool direct(const PwOperand& o) const {
     if (o.stored != o.loop) return false;
     return o.flat || (rows_ && o.step[p_.ndim - 1] == item(o.loop));
+  }
+
+  // The same short row everywhere: repeated in a block once, then used for many rows at a time.
+  bool is_row(const PwOperand& o) const {
+    if (o.one || o.flat || p_.ndim < 2) return false;
+    for (int d = 0; d < p_.ndim - 1; ++d)
+      if (o.step[d] != 0) return false;
+    return true;
+  }
+
+  void fill_tile(int k, int64_t n) {
+    const PwOperand& o = p_.operands[k];
+    const int64_t row = inner_ * item(o.loop);
+    strided_convert(o.stored, o.loop)(block_[k], item(o.loop), o.data, o.step[p_.ndim - 1], inner_);
+    const int64_t rows = std::min(kBlock / inner_, n / inner_ + 1);
+    for (int64_t i = 1; i < rows; ++i) std::memcpy(block_[k] + i * row, block_[k], size_t(row));
   }
 
   void choose_variant() {
@@ -219,6 +241,7 @@ class Walker {
   char* input(int k, int64_t n) {
     const PwOperand& o = p_.operands[k];
     if (o.one) return spread_[k] ? block_[k] : o.data;
+    if (tile_[k]) return block_[k] + index_[p_.ndim - 1] * item(o.loop);
     if (direct(o)) return o.flat ? o.data + pos_ * item(o.loop) : address(o, index_);
     const int64_t width = item(o.loop);
     const StridedConvert load = strided_convert(o.stored, o.loop);
@@ -248,8 +271,8 @@ class Walker {
   const PwPlan& p_;
   PwLoop loop_;
   int64_t pos_, inner_;
-  bool rows_, buffered_;
-  bool spread_[4] = {};
+  bool rows_, buffered_, tiled_ = false;
+  bool spread_[4] = {}, tile_[4] = {};
   int64_t index_[kMaxDims];
   alignas(64) char block_[4][kBlock * 16];
 };
@@ -268,20 +291,45 @@ bool run_straight(const PwPlan& p) {
     loop = p.operands[1].one ? p.loops.sv : p.loops.vs;
     if (!loop) return false;
   }
-  char* base[4] = {};
-  int64_t width[4] = {};
-  for (int k = 0; k <= p.inputs; ++k) {
-    base[k] = p.operands[k].data;
-    width[k] = p.operands[k].one ? 0 : item(p.operands[k].loop);
+  FlatCall call{loop, p.operands[0].data, item(p.operands[0].loop), {}, {}, &p.context, p.cost, p.fresh};
+  for (int k = 1; k <= p.inputs; ++k) {
+    call.in[k - 1] = p.operands[k].data;
+    call.step[k - 1] = p.operands[k].one ? 0 : item(p.operands[k].loop);
   }
-  parallel_for(0, p.total, pointwise_grain(p.cost), [&](int64_t b, int64_t e) {
-    loop(base[0] + b * width[0], base[1] + b * width[1], base[2] + b * width[2],
-         base[3] + b * width[3], e - b, p.context);
-  });
+  pointwise_flat(call, p.total);
   return true;
 }
 
 }  // namespace
+
+// Results of this many bytes are not expected in any cache afterwards: written past the caches they save
+// reading the lines they overwrite. Computed in blocks of L1, then streamed.
+constexpr int64_t kStreamBytes = int64_t(8) << 20;
+constexpr int64_t kStreamBlock = 2048;
+
+static void run_streamed(const FlatCall& call, int64_t begin, int64_t end) {
+  alignas(64) char block[kStreamBlock];
+  const int64_t count = kStreamBlock / call.out_step;
+  FlatCall part = call;
+  for (; begin < end && reinterpret_cast<uintptr_t>(call.out + begin * call.out_step) % 64; ++begin)
+    call.run(begin, begin + 1);
+  for (; begin + count <= end; begin += count) {
+    part.out = block - begin * call.out_step;
+    part.run(begin, begin + count);
+    pointwise_table.stream(call.out + begin * call.out_step, block, kStreamBlock);
+  }
+  if (begin < end) call.run(begin, end);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // streamed lines are not ordered by themselves
+}
+
+void pointwise_flat(const FlatCall& call, int64_t n) {
+  LongSection section(n > kLongWork);
+  const bool streamed = call.fresh && pointwise_table.stream && n * call.out_step >= kStreamBytes;
+  parallel_for(0, n, pointwise_grain(call.cost), [&](int64_t begin, int64_t end) {
+    if (streamed) run_streamed(call, begin, end);
+    else call.run(begin, end);
+  });
+}
 
 StridedConvert strided_convert(DType from, DType to) {
   if (from == to)

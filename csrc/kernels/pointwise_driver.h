@@ -22,6 +22,7 @@ struct PwPlan {
   PwLoops loops;
   PwContext context;
   int inputs, cost, ndim;
+  bool fresh;  // the result overlaps no input
   int64_t total;
   int64_t sizes[kMaxDims];
   PwOperand operands[4];
@@ -32,6 +33,25 @@ struct PwPlan {
 
 // Elements per piece of work that is worth another thread, by cost.
 inline int64_t pointwise_grain(int cost) { return cost == 1 ? 32768 : cost == 2 ? 8192 : 2048; }
+
+// Contiguous operands, or single elements (step 0) for which `loop` is the right variant.
+struct FlatCall {
+  PwLoop loop;
+  char* out;
+  int64_t out_step;
+  const char* in[3];
+  int64_t step[3];
+  const PwContext* context;
+  int cost;
+  bool fresh;  // out overlaps no input
+
+  void run(int64_t begin, int64_t end) const {
+    loop(out + begin * out_step, in[0] + begin * step[0], in[1] + begin * step[1],
+         in[2] + begin * step[2], end - begin, *context);
+  }
+};
+// n elements over threads; large fresh results bypass the caches.
+void pointwise_flat(const FlatCall& call, int64_t n);
 
 // Runs the plan, whose dims are those of the result and are merged here where they can be.
 void pointwise_run(PwPlan& plan);

@@ -115,9 +115,10 @@ template <class T> void fill_rest(PwTable& t) {
 // ---- bool
 
 TORCHY_FN2(bool_add_alpha, return T(x | (p.v[0] & y));)
+TORCHY_FN2(bool_pow, return T(x | (y ^ 1));)
 TORCHY_FN1(bool_not, return T(x ^ 1);)
 
-void set_bool1(PwTable& t, Pw op, PwLoop loop) { t.set(op, DType::Bool, loop); }
+void set_bool(PwTable& t, Pw op, PwLoop loop) { t.set(op, DType::Bool, loop); }
 
 void fill_bool(PwTable& t) {
   using T = uint8_t;
@@ -134,8 +135,9 @@ void fill_bool(PwTable& t) {
   reuse(Pw::add, Pw::bitwise_or);
   reuse(Pw::mul, Pw::bitwise_and);
   for (Pw op : {Pw::sign, Pw::sgn}) reuse(op, Pw::conj);
-  set_bool1(t, Pw::add_alpha, &loop2<bool_add_alpha_fn, T, T>);
-  set_bool1(t, Pw::bitwise_not, &loop1<bool_not_fn, T, T>);
+  set_bool(t, Pw::add_alpha, &loop2<bool_add_alpha_fn, T, T>);
+  set_bool(t, Pw::pow, &loop2<bool_pow_fn, T, T>);
+  set_bool(t, Pw::bitwise_not, &loop1<bool_not_fn, T, T>);
 }
 
 template <class... T> void fill_all(PwTable& t) { (fill_rest<T>(t), ...); }

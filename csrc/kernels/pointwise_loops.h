@@ -31,6 +31,8 @@ using PwConvert = void (*)(void* out, const void* in, int64_t n);
 
 struct PwTable {
   PwLoops loops[kNumPw][kNumDTypes];
+  // Copies whole cache lines to 64-byte aligned memory past the caches; null where that is not possible.
+  void (*stream)(char* out, const char* in, int64_t bytes);
   PwConvert half_to_float, float_to_half, bfloat_to_float, float_to_bfloat;
 
   void set(Pw op, DType d, PwLoop vv, PwLoop vs = nullptr, PwLoop sv = nullptr) {

@@ -43,23 +43,9 @@ double polygamma(int n, double x) {
 
 TORCHY_FN1(polygamma, return T(polygamma(int(p.d[0]), double(x)));)
 TORCHY_FN1(sinc, const double z = kPi * double(x); return x == T(0) ? T(1) : T(std::sin(z) / z);)
-TORCHY_FN2(hypot, return std::hypot(x, y);)
-TORCHY_FN2(fmod, return std::fmod(x, y);)
-TORCHY_FN2(remainder, T r = std::fmod(x, y); if (r != T(0) && (y < T(0)) != (r < T(0))) r += y;
-           return r;)
-// As Python's // for floats: from the exact remainder, then corrected for rounding.
-TORCHY_FN2(floor_divide, if (y == T(0)) return x / y; const T r = std::fmod(x, y);
-           T q = (x - r) / y; if (r != T(0) && (y < T(0)) != (r < T(0))) q -= T(1);
-           if (q == T(0)) return std::copysign(T(0), x / y);
-           const T down = std::floor(q); return q - down > T(0.5) ? down + T(1) : down;)
-
 template <class T> void fill(PwTable& t) {
   set1<T>(t, Pw::polygamma, polygamma_fn{});
   set1<T>(t, Pw::sinc, sinc_fn{});
-  set2<T>(t, Pw::hypot, hypot_fn{});
-  set2<T>(t, Pw::fmod, fmod_fn{});
-  set2<T>(t, Pw::remainder, remainder_fn{});
-  set2<T>(t, Pw::floor_divide, floor_divide_fn{});
 }
 
 }  // namespace

@@ -188,7 +188,7 @@ template <bool kMin>
 std::tuple<Tensor, Tensor> extreme_along(const Tensor& self, int64_t dim, bool keepdim) {
   const char* op = kMin ? "min" : "max";
   const uint64_t mask = mask_of(self, dim);
-  check_ordered(self, op);
+  TORCHY_CHECK(!self.is_complex(), op, ": does not support complex input; use abs first");
   check_nonempty(self, mask, op);
   return arg_extreme<kMin>(self, mask, keepdim, true);
 }

@@ -35,8 +35,8 @@ IntVec unflatten_shape(IntSpan shape, int64_t dim, IntSpan sizes) {
   for (int64_t s : sizes) s == -1 ? ++unknown : known *= s;
   TORCHY_CHECK(unknown <= 1, "unflatten: only one of the sizes ", sizes, " can be -1 (inferred)");
   const bool fits = unknown ? known > 0 && shape[d] % known == 0 : known == shape[d];
-  TORCHY_CHECK(fits, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim ", d, " (",
-               shape[d], ") in the input tensor");
+  TORCHY_CHECK(fits, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim ", d, " (", shape[d],
+               ") in the input tensor");
   IntVec out(IntSpan(shape.data(), d));
   for (int64_t s : sizes) out.push_back(s == -1 ? shape[d] / known : s);
   for (size_t i = d + 1; i < shape.size(); ++i) out.push_back(shape[i]);
@@ -50,8 +50,7 @@ IntVec reversed_dims(int64_t ndim) {
 }
 
 int64_t matrix_dim(int64_t ndim) {
-  TORCHY_CHECK(ndim >= 2, "tensor.mT is only supported on matrices or batches of matrices. Got ", ndim,
-               "-D tensor.");
+  TORCHY_CHECK(ndim >= 2, "tensor.mT is only supported on matrices or batches of matrices. Got ", ndim, "-D tensor.");
   return -2;
 }
 
@@ -68,8 +67,8 @@ IntVec inverse_permutation(IntSpan dims) {
 }
 
 IntVec movedim_order(int64_t ndim, IntSpan source, IntSpan destination) {
-  TORCHY_CHECK(source.size() == destination.size(), "movedim: Invalid source or destination dims: source (",
-               source, " dims) should contain the same number of dims as destination (", destination, " dims)");
+  TORCHY_CHECK(source.size() == destination.size(), "movedim: Invalid source or destination dims: source (", source,
+               " dims) should contain the same number of dims as destination (", destination, " dims)");
   constexpr int64_t free = -1;
   IntVec order(size_t(ndim), free);
   uint64_t moved = 0;
@@ -95,11 +94,11 @@ int64_t narrow_start(IntSpan shape, int64_t dim, int64_t start, int64_t length) 
   const int64_t size = shape[size_t(wrap_dim(dim, int64_t(shape.size())))];
   TORCHY_CHECK(length >= 0, "narrow: length ", length, "; narrow(): length must be non-negative.");
   if (start < -size || start > size)
-    fail_index("narrow: start out of range (expected to be in range of [", -size, ", ", size, "], but got ",
-               start, ")");
+    fail_index("narrow: start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start,
+               ")");
   const int64_t first = start < 0 ? start + size : start;
-  TORCHY_CHECK(first <= size - length, "narrow: start (", first, ") + length (", length,
-               ") exceeds dimension size (", size, ").");
+  TORCHY_CHECK(first <= size - length, "narrow: start (", first, ") + length (", length, ") exceeds dimension size (",
+               size, ").");
   return first;
 }
 
@@ -195,9 +194,8 @@ IntVec index_bounds(IntSpan shape, IntSpan indices, int64_t dim) {
 
 int64_t even_sections(IntSpan shape, int64_t sections, int64_t dim) {
   const int64_t size = size_along(shape, dim, "split");
-  TORCHY_CHECK(sections > 0 && size % sections == 0, "hsplit/vsplit/dsplit: attempted to split along dimension ",
-               dim, ", but the size of the dimension ", size, " is not divisible by the split_size ", sections,
-               "!");
+  TORCHY_CHECK(sections > 0 && size % sections == 0, "hsplit/vsplit/dsplit: attempted to split along dimension ", dim,
+               ", but the size of the dimension ", size, " is not divisible by the split_size ", sections, "!");
   return sections;
 }
 

@@ -19,14 +19,14 @@ int64_t value_or(std::optional<int64_t> value, int64_t otherwise);
 IntVec flatten_shape(IntSpan shape, int64_t start_dim, int64_t end_dim);
 IntVec unflatten_shape(IntSpan shape, int64_t dim, IntSpan sizes);
 IntVec reversed_dims(int64_t ndim);
-int64_t matrix_dim(int64_t ndim);                    // -2; an error for ndim below 2
+int64_t matrix_dim(int64_t ndim);                                 // -2; an error for ndim below 2
 int64_t needs_ndim(int64_t ndim, int64_t at_least, int64_t dim);  // dim; an error if ndim is less
 IntVec inverse_permutation(IntSpan dims);
 IntVec movedim_order(int64_t ndim, IntSpan source, IntSpan destination);
 int64_t narrow_start(IntSpan shape, int64_t dim, int64_t start, int64_t length);
 IntVec negated(IntSpan values);
-int64_t diagonal_length(IntSpan shape);              // of a matrix
-int64_t diag_ndim(int64_t ndim);                     // ndim; an error unless 1 or 2
+int64_t diagonal_length(IntSpan shape);  // of a matrix
+int64_t diag_ndim(int64_t ndim);         // ndim; an error unless 1 or 2
 
 // ---- parts of a dim, as [start, end, start, end, ...]
 IntVec split_bounds(IntSpan shape, int64_t split_size, int64_t dim);
@@ -37,7 +37,7 @@ IntVec section_bounds(IntSpan shape, int64_t sections, int64_t dim);
 IntVec index_bounds(IntSpan shape, IntSpan indices, int64_t dim);
 // sections; an error unless they divide the dim evenly
 int64_t even_sections(IntSpan shape, int64_t sections, int64_t dim);
-int64_t hsplit_dim(int64_t ndim);                    // 1, or 0 of a vector
+int64_t hsplit_dim(int64_t ndim);  // 1, or 0 of a vector
 
 // ---- repeat: each size s of the padded shape becomes (repeats, s) and is summed to (1, s)
 IntVec repeat_shape(IntSpan shape, IntSpan repeats);

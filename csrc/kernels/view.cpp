@@ -22,18 +22,30 @@ Tensor view_as_dtype(const Tensor& t, DType dtype, const Geometry& g) {
 // Strides and offset counted in elements `ratio` times as large. The names are for the errors.
 void enlarge_elements(Geometry& g, int64_t ratio, const char* op) {
   for (size_t i = 0; i + 1 < g.strides.size(); ++i) {
-    TORCHY_CHECK(g.sizes[i] == 1 || g.strides[i] % ratio == 0, op, ": strides ", g.strides,
-                 "; self.stride(", i, ") must be divisible by ", ratio);
+    TORCHY_CHECK(g.sizes[i] == 1 || g.strides[i] % ratio == 0, op, ": strides ", g.strides, "; self.stride(", i,
+                 ") must be divisible by ", ratio);
     g.strides[i] /= ratio;
   }
-  TORCHY_CHECK(g.offset % ratio == 0, op, ": self.storage_offset() is ", g.offset,
-               "; it must be divisible by ", ratio);
+  TORCHY_CHECK(g.offset % ratio == 0, op, ": self.storage_offset() is ", g.offset, "; it must be divisible by ", ratio);
   g.offset /= ratio;
 }
 
 }  // namespace
 
 Tensor view(const Tensor& self, IntSpan size) {
+  if (self.is_contiguous() && size.size() <= Dims::kMax) {  // the usual case: no search for strides
+    Geometry g;
+    g.sizes = size;
+    g.strides.resize(size.size());
+    int64_t product = 1;
+    bool usual = true;
+    for (size_t i = size.size(); i-- > 0;) {
+      g.strides[i] = product;
+      usual = usual && size[i] > 0 && !__builtin_mul_overflow(product, size[i], &product);
+    }
+    g.offset = self.offset();
+    if (usual && product == self.numel()) return g.view_of(self);
+  }
   IntVec sizes = infer_size(size, self.numel(), "view"), strides;
   TORCHY_CHECK(view_strides(self, sizes, strides), "view: view size ", sizes,
                " is not compatible with input tensor's size ", self.sizes(), " and stride ", self.strides(),
@@ -45,8 +57,8 @@ Tensor view_dtype(const Tensor& self, DType dtype) {
   Geometry g(self);
   const int64_t from = itemsize(self.dtype()), to = itemsize(dtype);
   if (from == to) return view_as_dtype(self, dtype, g);
-  TORCHY_CHECK(self.ndim() > 0, "view: self.dim() cannot be 0 to view ", scalar_type_name(self.dtype()),
-               " as ", scalar_type_name(dtype), " (different element sizes)");
+  TORCHY_CHECK(self.ndim() > 0, "view: self.dim() cannot be 0 to view ", scalar_type_name(self.dtype()), " as ",
+               scalar_type_name(dtype), " (different element sizes)");
   TORCHY_CHECK(g.sizes.back() == 1 || g.strides.back() == 1, "view: self.stride(-1) is ", g.strides.back(),
                "; it must be 1 to view ", scalar_type_name(self.dtype()), " as ", scalar_type_name(dtype),
                " (different element sizes)");
@@ -57,9 +69,9 @@ Tensor view_dtype(const Tensor& self, DType dtype) {
     g.sizes.back() *= ratio;
   } else {
     const int64_t ratio = to / from;
-    TORCHY_CHECK(g.sizes.back() % ratio == 0, "view: self.size(-1) is ", g.sizes.back(),
-                 "; it must be divisible by ", ratio, " to view ", scalar_type_name(self.dtype()), " as ",
-                 scalar_type_name(dtype), " (different element sizes)");
+    TORCHY_CHECK(g.sizes.back() % ratio == 0, "view: self.size(-1) is ", g.sizes.back(), "; it must be divisible by ",
+                 ratio, " to view ", scalar_type_name(self.dtype()), " as ", scalar_type_name(dtype),
+                 " (different element sizes)");
     enlarge_elements(g, ratio, "view");
     g.sizes.back() /= ratio;
   }
@@ -74,17 +86,13 @@ Tensor unsafe_view(const Tensor& self, IntSpan size) {
   return torchy::alias(self, sizes, strides, self.offset());
 }
 
-Tensor alias_view(const Tensor& self) {
-  return make_view(self, self.sizes(), self.strides(), self.offset());
-}
+Tensor alias_view(const Tensor& self) { return make_view(self, self.sizes(), self.strides(), self.offset()); }
 Tensor detach(const Tensor& self) { return torchy::alias(self); }
 
 Tensor squeeze(const Tensor& self) {
   Geometry g;
   for (size_t i = 0; i < self.sizes().size(); ++i)
-    if (self.sizes()[i] != 1) {
-      g.push_back(self.sizes()[i], self.strides()[i]);
-    }
+    if (self.sizes()[i] != 1) { g.push_back(self.sizes()[i], self.strides()[i]); }
   g.offset = self.offset();
   return g.view_of(self);
 }
@@ -128,9 +136,10 @@ Tensor t(const Tensor& self) {
 
 Tensor permute(const Tensor& self, IntSpan dims) {
   const size_t n = size_t(self.ndim());
-  TORCHY_CHECK(dims.size() == n, "permute: number of dimensions in the tensor input does not match the "
-               "length of the desired ordering of dimensions i.e. input.dim() = ", n,
-               " is not equal to len(dims) = ", dims.size());
+  TORCHY_CHECK(dims.size() == n,
+               "permute: number of dimensions in the tensor input does not match the "
+               "length of the desired ordering of dimensions i.e. input.dim() = ",
+               n, " is not equal to len(dims) = ", dims.size());
   Geometry g;
   g.sizes.resize(n);
   g.strides.resize(n);
@@ -148,8 +157,10 @@ Tensor permute(const Tensor& self, IntSpan dims) {
 
 Tensor expand(const Tensor& self, IntSpan size) {
   const size_t n = size.size(), have = size_t(self.ndim());
-  TORCHY_CHECK(n >= have, "expand: the number of sizes provided (", n, ") must be greater or equal to the "
-               "number of dimensions in the tensor (", have, ")");
+  TORCHY_CHECK(n >= have, "expand: the number of sizes provided (", n,
+               ") must be greater or equal to the "
+               "number of dimensions in the tensor (",
+               have, ")");
   Geometry g;
   g.sizes.resize(n);
   g.strides.resize(n);
@@ -161,8 +172,8 @@ Tensor expand(const Tensor& self, IntSpan size) {
     TORCHY_CHECK(want >= 0, "expand: the expanded size of the tensor (", size[i],
                  ") isn't allowed in a leading, non-existing dimension ", i);
     TORCHY_CHECK(want == old || old == 1, "expand: the expanded size of the tensor (", want,
-                 ") must match the existing size (", old, ") at non-singleton dimension ", i,
-                 ".  Target sizes: ", size, ".  Tensor sizes: ", self.sizes());
+                 ") must match the existing size (", old, ") at non-singleton dimension ", i, ".  Target sizes: ", size,
+                 ".  Tensor sizes: ", self.sizes());
     g.sizes[i] = want;
     if (i >= lead && want == old) g.strides[i] = self.strides()[i - lead];
     else g.strides[i] = 0;
@@ -178,8 +189,7 @@ Tensor select(const Tensor& self, int64_t dim, int64_t index) {
   return select_geometry(g, dim, index).view_of(self);
 }
 
-Tensor slice(const Tensor& self, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
-             int64_t step) {
+Tensor slice(const Tensor& self, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
   Geometry g(self);
   return slice_geometry(g, dim, start, end, step).view_of(self);
 }
@@ -194,22 +204,19 @@ Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step)
   return unfold_geometry(g, dimension, size, step).view_of(self);
 }
 
-Tensor as_strided_of(const Tensor& self, IntSpan size, IntSpan stride, int64_t storage_offset, IntSpan,
-                     int64_t) {
-  TORCHY_CHECK(size.size() == stride.size(), "as_strided: mismatch in length of strides ", stride,
-               " and shape ", size);
+Tensor as_strided_of(const Tensor& self, IntSpan size, IntSpan stride, int64_t storage_offset, IntSpan, int64_t) {
+  TORCHY_CHECK(size.size() == stride.size(), "as_strided: mismatch in length of strides ", stride, " and shape ", size);
   TORCHY_CHECK(storage_offset >= 0, "as_strided: storage offset ", storage_offset, " must be at least 0");
   int64_t last = storage_offset;
   for (size_t i = 0; i < size.size(); ++i) {
-    TORCHY_CHECK(stride[i] >= 0, "as_strided: negative strides are not supported at the moment, got strides: ",
-                 stride);
+    TORCHY_CHECK(stride[i] >= 0, "as_strided: negative strides are not supported at the moment, got strides: ", stride);
     last += (size[i] - 1) * stride[i];
   }
   const int64_t width = itemsize(self.dtype());
-  TORCHY_CHECK(numel_of(size) == 0 || (last + 1) * width <= int64_t(self.storage()->nbytes()),
-               "as_strided: sizes ", size, ", strides ", stride, ", storage offset ", storage_offset,
-               ", and itemsize ", width, " requiring a storage size of ", (last + 1) * width,
-               " are out of bounds for storage of size ", self.storage()->nbytes());
+  TORCHY_CHECK(numel_of(size) == 0 || (last + 1) * width <= int64_t(self.storage()->nbytes()), "as_strided: sizes ",
+               size, ", strides ", stride, ", storage offset ", storage_offset, ", and itemsize ", width,
+               " requiring a storage size of ", (last + 1) * width, " are out of bounds for storage of size ",
+               self.storage()->nbytes());
   return make_view(self, size, stride, storage_offset);
 }
 
@@ -226,7 +233,8 @@ Tensor view_as_real(const Tensor& self) {
 Tensor view_as_complex(const Tensor& self) {
   TORCHY_CHECK(self.dtype() == DType::Float32 || self.dtype() == DType::Float64,
                "view_as_complex: is only supported for float32 and float64 tensors, but got a tensor of "
-               "scalar type: ", scalar_type_name(self.dtype()));
+               "scalar type: ",
+               scalar_type_name(self.dtype()));
   Geometry g(self);
   TORCHY_CHECK(!g.sizes.empty(), "view_as_complex: input tensor must have one or more dimensions");
   TORCHY_CHECK(g.sizes.back() == 2, "view_as_complex: tensor must have a last dimension of size 2, not ",

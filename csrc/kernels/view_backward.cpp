@@ -23,6 +23,12 @@ void add_into(Tensor& dst, const Tensor& src) {
   visit_dtype(dst.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     w.walk(0, w.numel, [=](char* const* p, int64_t n) {
+      if (ds == int64_t(sizeof(T)) && ss == ds) {
+        T* to = reinterpret_cast<T*>(p[0]);
+        const T* from = reinterpret_cast<const T*>(p[1]);
+        for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+        return;
+      }
       for (int64_t i = 0; i < n; ++i) {
         T& to = *reinterpret_cast<T*>(p[0] + i * ds);
         to = static_cast<T>(to + *reinterpret_cast<const T*>(p[1] + i * ss));
@@ -43,8 +49,7 @@ Tensor put(const Tensor& src, IntSpan sizes, const Geometry& part) {
 
 Tensor replaced(const Tensor& self, const Tensor& src, const Geometry& part, Tensor out, const char* op) {
   TORCHY_CHECK(IntSpan(part.sizes) == src.sizes(), op, ": expected src to have a size equal to the part of self ",
-               "that it replaces; src has shape ", src.sizes(), ", the part of ", self.sizes(), " is ",
-               part.sizes);
+               "that it replaces; src has shape ", src.sizes(), ", the part of ", self.sizes(), " is ", part.sizes);
   Tensor window = part.window_of(out);
   copy_into(window, src);
   return out;
@@ -67,8 +72,7 @@ struct Span {
 };
 
 bool overlaps(IntSpan sizes, IntSpan strides, const Tensor& buffer) {
-  return buffer.numel() > 0 && numel_of(sizes) > 0 &&
-         has_internal_overlap(torchy::alias(buffer, sizes, strides, 0));
+  return buffer.numel() > 0 && numel_of(sizes) > 0 && has_internal_overlap(torchy::alias(buffer, sizes, strides, 0));
 }
 
 // buffer[geometry] += src, or = src where no two elements coincide.
@@ -131,10 +135,12 @@ Tensor unfold_backward(const Tensor& src, IntSpan sizes, int64_t dimension, int6
     copy_into(all, src);
     return out;
   }
-  // One place of all windows at a time: within it nothing overlaps.
-  for (int64_t i = 0; i < size; ++i) {
-    Tensor to = select_geometry(Geometry(windows), -1, i).window_of(out);
-    add_into(to, select_geometry(Geometry(src), -1, i).window_of(src));
+  // One window at a time, or one place of all windows, whichever is fewer: nothing overlaps within.
+  const int64_t d = wrap_dim(dimension, int64_t(sizes.size())), count = windows.sizes[size_t(d)];
+  const bool by_window = count < size || d == int64_t(sizes.size()) - 1;
+  for (int64_t i = 0; i < (by_window ? count : size); ++i) {
+    Tensor to = select_geometry(Geometry(windows), by_window ? d : -1, i).window_of(out);
+    add_into(to, select_geometry(Geometry(src), by_window ? d : -1, i).window_of(src));
   }
   return out;
 }
@@ -159,16 +165,17 @@ Tensor as_strided_gather(const Tensor& src, IntSpan base_sizes, IntSpan base_str
   Span span;
   span.cover(base_sizes, base_strides, base_offset);
   span.cover(sizes, strides, offset);
-  return read_out(laid_out(src, base_sizes, base_strides, base_offset, span), sizes, strides,
-                  span.at(offset));
+  return read_out(laid_out(src, base_sizes, base_strides, base_offset, span), sizes, strides, span.at(offset));
 }
 
 Tensor as_strided_scatter_of(const Tensor& self, const Tensor& src, IntSpan size, IntSpan stride,
                              int64_t storage_offset, IntSpan base_stride, int64_t base_offset) {
   TORCHY_CHECK(size.size() == stride.size(), "as_strided_scatter: mismatch in length of strides ", stride,
                " and shape ", size);
-  TORCHY_CHECK(IntSpan(src.sizes()) == size, "as_strided_scatter: expected src to have a size equal to the "
-               "slice of self. src size = ", src.sizes(), ", slice size = ", size);
+  TORCHY_CHECK(IntSpan(src.sizes()) == size,
+               "as_strided_scatter: expected src to have a size equal to the "
+               "slice of self. src size = ",
+               src.sizes(), ", slice size = ", size);
   Span base, all;
   base.cover(self.sizes(), base_stride, base_offset);
   all = base;
@@ -178,8 +185,10 @@ Tensor as_strided_scatter_of(const Tensor& self, const Tensor& src, IntSpan size
   Tensor buffer = laid_out(self, self.sizes(), base_stride, base_offset, base);
   if (numel_of(size) > 0) {
     Tensor window = torchy::alias(buffer, size, stride, base.at(storage_offset));
-    TORCHY_CHECK(!has_internal_overlap(window), "as_strided_scatter: the written part overlaps itself; "
-                 "sizes ", size, ", strides ", stride);
+    TORCHY_CHECK(!has_internal_overlap(window),
+                 "as_strided_scatter: the written part overlaps itself; "
+                 "sizes ",
+                 size, ", strides ", stride);
     copy_into(window, src);
   }
   return read_out(buffer, self.sizes(), base_stride, base.at(base_offset));

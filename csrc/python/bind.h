@@ -13,6 +13,7 @@ namespace torchy::python {
 void bind_autograd(nanobind::module_& m);
 void bind_random(nanobind::module_& m);
 void bind_runtime(nanobind::module_& m);
+void bind_function(nanobind::module_& m);
 void bind_optim(nanobind::module_& m);
 
 // Errors of the core become Python exceptions inside nanobind functions.

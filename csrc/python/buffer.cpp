@@ -10,24 +10,32 @@ namespace {
 
 // struct-module codes, in the order of DType. Where `long` has 64 bits NumPy's int64 is 'l'.
 constexpr const char* kInt64Format = sizeof(long) == 8 ? "l" : "q";
-const char* const kFormats[kNumDTypes] = {"?", "B", "b", "h", "i", kInt64Format,
-                                          "e", nullptr, "f", "d", "Zf", "Zd"};
+const char* const kFormats[kNumDTypes] = {"?", "B", "b", "h", "i", kInt64Format, "e", nullptr, "f", "d", "Zf", "Zd"};
 
 std::optional<DType> signed_of(Py_ssize_t size) {
   switch (size) {
-    case 1: return DType::Int8;
-    case 2: return DType::Int16;
-    case 4: return DType::Int32;
-    case 8: return DType::Int64;
-    default: return std::nullopt;
+    case 1:
+      return DType::Int8;
+    case 2:
+      return DType::Int16;
+    case 4:
+      return DType::Int32;
+    case 8:
+      return DType::Int64;
+    default:
+      return std::nullopt;
   }
 }
 std::optional<DType> float_of(Py_ssize_t size) {
   switch (size) {
-    case 2: return DType::Float16;
-    case 4: return DType::Float32;
-    case 8: return DType::Float64;
-    default: return std::nullopt;
+    case 2:
+      return DType::Float16;
+    case 4:
+      return DType::Float32;
+    case 8:
+      return DType::Float64;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -38,8 +46,7 @@ std::optional<DType> dtype_of_code(const char* code, Py_ssize_t size) {
   if (code[pair ? 2 : 1] != '\0') return std::nullopt;
   if (pair || c == 'F' || c == 'D') {
     if (pair && !std::strchr("fd", code[1])) return std::nullopt;
-    return size == 8 ? std::optional(DType::Complex64)
-                     : size == 16 ? std::optional(DType::Complex128) : std::nullopt;
+    return size == 8 ? std::optional(DType::Complex64) : size == 16 ? std::optional(DType::Complex128) : std::nullopt;
   }
   if (c == '?') return size == 1 ? std::optional(DType::Bool) : std::nullopt;
   if (std::strchr("bhilqn", c)) return signed_of(size);
@@ -81,8 +88,7 @@ void describe(const TensorImpl* t, Py_buffer* view, int flags) {
   view->strides = held->dims + ndim;
   view->suboffsets = nullptr;
   auto wants = [flags](int bits) { return (flags & bits) == bits; };
-  const bool ok = (wants(PyBUF_STRIDES) || t->is_contiguous()) &&
-                  (!wants(PyBUF_C_CONTIGUOUS) || t->is_contiguous()) &&
+  const bool ok = (wants(PyBUF_STRIDES) || t->is_contiguous()) && (!wants(PyBUF_C_CONTIGUOUS) || t->is_contiguous()) &&
                   (!wants(PyBUF_F_CONTIGUOUS) || PyBuffer_IsContiguous(view, 'F')) &&
                   (!wants(PyBUF_ANY_CONTIGUOUS) || PyBuffer_IsContiguous(view, 'A'));
   if (!ok) {
@@ -109,10 +115,8 @@ int tensor_getbuffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   TORCHY_TRY
   TensorImpl* t = impl_of(self);
-  if (!kFormats[int(t->dtype())])
-    refuse("buffer: bfloat16 has no buffer format; convert first, e.g. with float()");
-  if (requires_grad(t))
-    refuse("buffer: can't export the memory of a Tensor that requires grad; use tensor.detach()");
+  if (!kFormats[int(t->dtype())]) refuse("buffer: bfloat16 has no buffer format; convert first, e.g. with float()");
+  if (requires_grad(t)) refuse("buffer: can't export the memory of a Tensor that requires grad; use tensor.detach()");
   if ((flags & PyBUF_WRITABLE) && t->storage()->readonly())
     refuse("buffer: this tensor shares read-only memory of another library; clone() it first");
   describe(t, view, flags);
@@ -171,17 +175,17 @@ Tensor BufferView::share(DType dtype) {
   const auto ndim = static_cast<size_t>(view_->ndim);
   if (ndim > 64) fail_value("a buffer of ", ndim, " dimensions; at most 64 are supported");
   IntVec sizes;
-  for (size_t i = 0; i < ndim; ++i) sizes.push_back(view_->shape[i]);
+  for (size_t i = 0; i < ndim; ++i) sizes.push_back(view_->shape ? view_->shape[i] : view_->len / view_->itemsize);
   IntVec strides = contiguous_strides(sizes);
-  for (size_t i = 0; i < ndim; ++i) {
+  for (size_t i = 0; view_->strides && i < ndim; ++i) {  // ctypes leaves them out where they are plain
     const int64_t bytes = view_->strides[i];
     if (bytes < 0)
-      fail_value("At least one stride in the given numpy array is negative (stride ", bytes,
-                 " at dim ", i, "); tensors cannot have that. Use array.copy() first");
+      fail_value("At least one stride in the given numpy array is negative (stride ", bytes, " at dim ", i,
+                 "); tensors cannot have that. Use array.copy() first");
     if (sizes[i] <= 1 || numel_of(sizes) == 0) continue;
     if (bytes % view_->itemsize)
-      fail_value("given numpy array strides not a multiple of the element byte size (stride ",
-                 bytes, ", element size ", view_->itemsize, "). Use array.copy() first");
+      fail_value("given numpy array strides not a multiple of the element byte size (stride ", bytes, ", element size ",
+                 view_->itemsize, "). Use array.copy() first");
     strides[i] = bytes / view_->itemsize;
   }
   return share(dtype, view_->buf, sizes, strides);
@@ -198,11 +202,10 @@ Tensor frombuffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset) 
   BufferView view(buffer, PyBUF_SIMPLE);
   TORCHY_CHECK(view, "frombuffer: could not retrieve buffer from object; it must be contiguous memory");
   const int64_t length = view->len, width = itemsize(dtype);
-  if (length <= 0 || count == 0)
-    fail_value("both buffer length (", length, ") and count (", count, ") must not be 0");
+  if (length <= 0 || count == 0) fail_value("both buffer length (", length, ") and count (", count, ") must not be 0");
   if (offset < 0 || offset >= length)
-    fail_value("offset (", offset, " bytes) must be non-negative and no greater than buffer length (",
-               length, " bytes) minus 1");
+    fail_value("offset (", offset, " bytes) must be non-negative and no greater than buffer length (", length,
+               " bytes) minus 1");
   if (count < 0) {
     if ((length - offset) % width)
       fail_value("buffer length (", length, " bytes) after offset (", offset,
@@ -212,10 +215,10 @@ Tensor frombuffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset) 
     fail_value("requested buffer length (", count, " * ", width, " bytes) after offset (", offset,
                " bytes) must not be greater than actual buffer length (", length, " bytes)");
   }
-  if (view->readonly &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "The given buffer is not writable. The tensor shares it, so in-place operations "
-                   "on the tensor will raise an error; clone() it to get one that can be changed.", 1) < 0)
+  if (view->readonly && PyErr_WarnEx(PyExc_UserWarning,
+                                     "The given buffer is not writable. The tensor shares it, so in-place operations "
+                                     "on the tensor will raise an error; clone() it to get one that can be changed.",
+                                     1) < 0)
     throw PythonError();
   return view.share_flat(dtype, count, offset);
 }

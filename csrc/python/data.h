@@ -23,6 +23,7 @@ Tensor from_numpy(PyObject* array);
 // Classes are recognised by name, so that nothing here needs NumPy to be loaded.
 bool is_ndarray(PyObject* o);
 bool is_numpy_scalar(PyObject* o);
+Scalar read_numpy_scalar(PyObject* o, DType& dtype);
 // Is there a protocol (DLPack, __array__) by which the object gives its elements away?
 bool has_array_protocol(PyObject* o);
 // Elements of a tensor, an array, a NumPy scalar or an object with such a protocol.

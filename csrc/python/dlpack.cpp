@@ -76,7 +76,8 @@ DType from_dl(DLDataType t) {
 }
 
 // The consumer may let go on any thread, with or without the interpreter lock.
-template <class M> void delete_managed(M* managed) {
+template <class M>
+void delete_managed(M* managed) {
   if (!Py_IsInitialized()) return;  // at exit the memory goes anyway
   PyGILState_STATE state = PyGILState_Ensure();
   static_cast<TensorImpl*>(managed->context)->release();
@@ -85,13 +86,15 @@ template <class M> void delete_managed(M* managed) {
 }
 
 // Of a capsule that nobody consumed.
-template <class M> void destroy_capsule(PyObject* capsule) {
+template <class M>
+void destroy_capsule(PyObject* capsule) {
   if (!PyCapsule_IsValid(capsule, M::kName)) return;
   auto* managed = static_cast<M*>(PyCapsule_GetPointer(capsule, M::kName));
   if (managed->deleter) managed->deleter(managed);
 }
 
-template <class M> PyObject* export_as(Tensor t, [[maybe_unused]] bool copied) {
+template <class M>
+PyObject* export_as(Tensor t, [[maybe_unused]] bool copied) {
   const auto ndim = static_cast<size_t>(t.ndim());
   auto* managed = static_cast<M*>(::operator new(sizeof(M) + 2 * ndim * sizeof(int64_t)));
   std::memset(static_cast<void*>(managed), 0, sizeof(M));
@@ -114,17 +117,20 @@ template <class M> PyObject* export_as(Tensor t, [[maybe_unused]] bool copied) {
   return capsule;
 }
 
-template <class M> void release_managed(void* context) {
+template <class M>
+void release_managed(void* context) {
   auto* managed = static_cast<M*>(context);
   if (managed->deleter) managed->deleter(managed);
 }
 
-template <class M> bool is_readonly([[maybe_unused]] const M* managed) {
+template <class M>
+bool is_readonly([[maybe_unused]] const M* managed) {
   if constexpr (std::is_same_v<M, Versioned>) return managed->flags & kReadOnly;
   else return false;
 }
 
-template <class M> Tensor import_as(PyObject* capsule) {
+template <class M>
+Tensor import_as(PyObject* capsule) {
   auto* managed = static_cast<M*>(PyCapsule_GetPointer(capsule, M::kName));
   if (!managed) throw PythonError();
   if constexpr (std::is_same_v<M, Versioned>)
@@ -157,8 +163,9 @@ template <class M> Tensor import_as(PyObject* capsule) {
 Tensor import_capsule(PyObject* capsule) {
   if (PyCapsule_IsValid(capsule, Versioned::kName)) return import_as<Versioned>(capsule);
   if (PyCapsule_IsValid(capsule, Legacy::kName)) return import_as<Legacy>(capsule);
-  fail("from_dlpack received an invalid capsule: a capsule can be consumed only once, and this one is "
-       "spent or no DLPack capsule");
+  fail(
+      "from_dlpack received an invalid capsule: a capsule can be consumed only once, and this one is "
+      "spent or no DLPack capsule");
 }
 
 void check_source_device(PyObject* source) {

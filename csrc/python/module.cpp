@@ -32,6 +32,7 @@ NB_MODULE(_C, m) {
     bind_autograd(m);
     bind_random(m);
     bind_runtime(m);
+    bind_function(m);
     bind_optim(m);
   } catch (const torchy::Error& e) {
     if (e.kind == torchy::ErrorKind::Python) throw nb::python_error();

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "../autograd/meta.h"
-#include "../kernels/copy.h"
 #include "data.h"
 
 namespace torchy::python {
@@ -40,19 +39,16 @@ PyObject* numpy_asarray() {
             "int64, int32, int16, int8, uint8, and bool.");
 }
 
-// A NumPy array or scalar; scalars are immutable, so theirs is a fresh copy.
-Tensor from_numpy_object(PyObject* o) {
+Tensor share_array(PyObject* o) {
   BufferView view(o, PyBUF_RECORDS_RO);
-  if (!view) unsupported_type(o);
   auto order = BufferView::Order::Native;
-  auto dtype = view.dtype(&order);
-  const bool scalar = !is_ndarray(o);
-  if (!dtype || (scalar && view->ndim != 0)) unsupported_type(o);
+  auto dtype = view ? view.dtype(&order) : std::nullopt;
+  if (!dtype) unsupported_type(o);
   if (order == BufferView::Order::Foreign)
-    fail_value("given numpy array has byte order different from the native byte order. "
-               "Use array.astype(array.dtype.newbyteorder('=')) first");
-  Tensor t = view.share(*dtype);
-  return scalar ? kernels::contiguous_copy(t) : t;
+    fail_value(
+        "given numpy array has byte order different from the native byte order. "
+        "Use array.astype(array.dtype.newbyteorder('=')) first");
+  return view.share(*dtype);
 }
 
 void warn_readonly(const Tensor& t) {
@@ -60,7 +56,8 @@ void warn_readonly(const Tensor& t) {
   if (PyErr_WarnEx(PyExc_UserWarning,
                    "The given NumPy array is not writable. The tensor shares its memory, so in-place "
                    "operations on the tensor will raise an error; use array.copy() first to get one "
-                   "that can be changed.", 1) < 0)
+                   "that can be changed.",
+                   1) < 0)
     throw PythonError();
 }
 
@@ -68,6 +65,14 @@ void warn_readonly(const Tensor& t) {
 
 bool is_ndarray(PyObject* o) { return has_base_named(Py_TYPE(o), "numpy.ndarray"); }
 bool is_numpy_scalar(PyObject* o) { return has_base_named(Py_TYPE(o), "numpy.generic"); }
+
+Scalar read_numpy_scalar(PyObject* o, DType& dtype) {
+  BufferView view(o, PyBUF_RECORDS_RO);
+  auto found = view && view->ndim == 0 ? view.dtype() : std::nullopt;
+  if (!found) unsupported_type(o);
+  dtype = *found;
+  return Scalar::load(dtype, view->buf);
+}
 
 bool has_array_protocol(PyObject* o) {
   if (PyType_Check(o)) return false;  // a class only describes the protocol of its instances
@@ -78,24 +83,28 @@ bool has_array_protocol(PyObject* o) {
 
 Tensor from_numpy(PyObject* array) {
   if (!is_ndarray(array)) fail_type("expected np.ndarray (got ", Py_TYPE(array)->tp_name, ")");
-  Tensor t = from_numpy_object(array);
+  Tensor t = share_array(array);
   warn_readonly(t);
   return t;
 }
 
 Tensor from_array_like(PyObject* o) {
   if (is_tensor(o)) return unwrap(o);
-  if (is_ndarray(o) || is_numpy_scalar(o)) return from_numpy_object(o);
+  if (is_ndarray(o)) return share_array(o);
+  if (is_numpy_scalar(o)) {
+    DType dtype;
+    const Scalar value = read_numpy_scalar(o, dtype);
+    return scalar_tensor(value, dtype);
+  }
   if (PyObject_HasAttrString(o, "__dlpack__")) return from_dlpack(o);
   Ref array(check_python(PyObject_CallOneArg(numpy_asarray(), o)));
-  return from_numpy_object(array.get());
+  return share_array(array.get());
 }
 
 PyObject* tensor_numpy(PyObject* self, bool force) {
   Tensor t = unwrap(self);
   const bool grad = requires_grad(t);
-  TORCHY_CHECK(!grad || force,
-               "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+  TORCHY_CHECK(!grad || force, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
   if (t.dtype() == DType::BFloat16)
     fail_type("Got unsupported ScalarType BFloat16; NumPy has no such type, use .float().numpy()");
   PyObject* asarray = numpy_asarray();
@@ -111,13 +120,11 @@ PyObject* tensor_array(PyObject* self, PyObject* dtype, PyObject* copy) {
     Ref own(check_python(PyObject_GetAttrString(array.get(), "dtype")));
     const int same = PyObject_RichCompareBool(own.get(), dtype, Py_EQ);
     if (same < 0) throw PythonError();
-    if (!same && copy == Py_False)
-      fail_value("__array__: another dtype needs a copy, and copy=False forbids it");
+    if (!same && copy == Py_False) fail_value("__array__: another dtype needs a copy, and copy=False forbids it");
     fresh = !same;
     if (fresh) array = Ref(check_python(PyObject_CallMethod(array.get(), "astype", "O", dtype)));
   }
-  if (copy == Py_True && !fresh)
-    array = Ref(check_python(PyObject_CallMethod(array.get(), "copy", nullptr)));
+  if (copy == Py_True && !fresh) array = Ref(check_python(PyObject_CallMethod(array.get(), "copy", nullptr)));
   return array.leak();
 }
 

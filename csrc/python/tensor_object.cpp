@@ -12,8 +12,8 @@ PyTypeObject* tensor_type = nullptr;
 namespace {
 
 // Memory of dead wrappers of the exact type, with their collector header still in front.
-constexpr int kPool = 1024;
-PyTensor* pool[kPool];
+constexpr int kPool = kPoolLimit / 4;
+PyTensor* pool[kPool + 1];
 int pooled = 0;
 
 PyTensor* new_wrapper() {

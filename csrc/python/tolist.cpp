@@ -5,7 +5,8 @@ namespace torchy::python {
 
 namespace {
 
-template <class T> PyObject* to_python(T v) {
+template <class T>
+PyObject* to_python(T v) {
   if constexpr (IsComplex<T>::value) {
     return PyComplex_FromDoubles(static_cast<double>(v.real()), static_cast<double>(v.imag()));
   } else if constexpr (std::is_same_v<T, bool>) {
@@ -18,9 +19,13 @@ template <class T> PyObject* to_python(T v) {
     return PyFloat_FromDouble(static_cast<double>(static_cast<float>(v)));
   }
 }
-template <> PyObject* to_python<double>(double v) { return PyFloat_FromDouble(v); }
+template <>
+PyObject* to_python<double>(double v) {
+  return PyFloat_FromDouble(v);
+}
 
-template <class T> struct Lister {
+template <class T>
+struct Lister {
   IntSpan sizes, strides;
 
   PyObject* list(const T* p, size_t dim) const {
@@ -29,8 +34,7 @@ template <class T> struct Lister {
     const int64_t step = strides[dim];
     Ref out(check_python(PyList_New(n)));
     if (dim + 1 == sizes.size()) {
-      for (Py_ssize_t i = 0; i < n; ++i)
-        PyList_SET_ITEM(out.get(), i, check_python(to_python(p[i * step])));
+      for (Py_ssize_t i = 0; i < n; ++i, p += step) PyList_SET_ITEM(out.get(), i, check_python(to_python(*p)));
     } else {
       for (Py_ssize_t i = 0; i < n; ++i) PyList_SET_ITEM(out.get(), i, list(p + i * step, dim + 1));
     }

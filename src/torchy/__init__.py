@@ -8,6 +8,7 @@ from __future__ import annotations
 from torchy import _C
 from torchy._C import *  # noqa: F403  (the generated operations)
 from torchy._C import (
+    _cross_entropy_indices as _cross_entropy_indices,
     Generator,
     Size,
     Tensor,

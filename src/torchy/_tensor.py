@@ -202,7 +202,6 @@ def _attach() -> None:
     Tensor.device = property(lambda self: CPU, doc="Where the memory is: always device('cpu').")
     Tensor.layout = property(lambda self: strided, doc="Always torch.strided.")
     Tensor.__array_priority__ = 1000  # NumPy lets us handle array + tensor
-    Tensor.__module__ = "torch"
 
 
 _attach()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from torchy import _C
+from torchy._fork import fork_rng as fork_rng
 
 default_generator: _C.Generator = _C.default_generator
 
 
 def manual_seed(seed: int) -> _C.Generator:
     """Start the default stream anew from `seed`; returns the generator."""
-    return default_generator.manual_seed(seed)
+    return default_generator.manual_seed(int(seed))
 
 
 def seed() -> int:

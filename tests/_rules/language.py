@@ -7,7 +7,6 @@ language can be differentiated forward. This is how rules are checked at second 
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -140,24 +139,32 @@ def attach(x: Any, t: Any) -> Any:
 
 # ---- expressions
 
-class _Calls(ast.NodeTransformer):
-    """Called names are looked up apart from variables: a parameter may share an operation's name."""
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name):
-            node.func = ast.copy_location(ast.Name(f"call_{node.func.id}", ast.Load()), node.func)
-        return node
+def renamed(node: ast.AST) -> ast.AST:
+    """A copy in which called names are apart from variables: a parameter may share an operation's name."""
+    new = type(node)()
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            value = renamed(value)
+        elif isinstance(value, list):
+            value = [renamed(v) if isinstance(v, ast.AST) else v for v in value]
+        setattr(new, name, value)
+    if isinstance(new, ast.Call) and isinstance(new.func, ast.Name):
+        new.func.id = f"call_{new.func.id}"
+    if "lineno" in new._attributes:
+        new.lineno = new.end_lineno = 1
+        new.col_offset = new.end_col_offset = 0
+    return new
 
 
-def compiled_tree(tree: ast.Expression, text: str) -> CodeType:
-    """Code of a parsed expression, which is changed."""
-    return compile(ast.fix_missing_locations(_Calls().visit(tree)), text, "eval")
+def compiled_tree(tree: ast.AST) -> CodeType:
+    """Code of a parsed expression."""
+    return compile(renamed(tree), "<rule>", "eval")
 
 
 @functools.cache
 def compiled(text: str) -> CodeType:
-    return compiled_tree(ast.parse(text, mode="eval"), text)
+    return compiled_tree(ast.parse(text, mode="eval"))
 
 
 def evaluate(rule: str | CodeType, names: dict[str, Any]) -> Any:
@@ -186,6 +193,7 @@ def gradient_names(op: Op, grads: Sequence[Any]) -> dict[str, Any]:
 
 # ---- operations
 
+
 def bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments by parameter name, without the defaults that were not given."""
     if len(args) > len(op.params):
@@ -206,16 +214,24 @@ def with_defaults(op: Op, given: dict[str, Any]) -> dict[str, Any]:
 
 def forward(op: Op, given: dict[str, Any]) -> list[Any]:
     """The results of `op` by its reference, on values or arrays."""
-    last = max((i for i, p in enumerate(op.params) if p.name in given and not p.kwonly), default=-1)
-    positional = [unwrapped(given.get(p.name, p.default)) for p in op.params[: last + 1] if not p.kwonly]
-    keywords = {p.name: unwrapped(given[p.name]) for p in op.params if p.kwonly and p.name in given}
-    with np.errstate(all="ignore"):
-        out = reference(op)(*positional, **keywords)
+    positional, keywords, skipped = [], {}, []
+    for p in op.params:
+        if p.name not in given:
+            skipped.append(p.default)
+        elif p.kwonly:
+            keywords[p.name] = unwrapped(given[p.name])
+        else:
+            positional += [*skipped, unwrapped(given[p.name])]
+            skipped = []
+    out = reference(op)(*positional, **keywords)
     if len(op.returns) == 1:
         out = [out]
     if len(out) != len(op.returns):
         raise TypeError(f"{op.cname}: its reference returns {len(out)} results, its schema {len(op.returns)}")
     return [wrapped(x) if type_.startswith("Tensor") else x for (type_, _), x in zip(op.returns, out, strict=True)]
+
+
+recorders: list[Any] = []  # see reverse.py
 
 
 def call_op(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
@@ -225,7 +241,10 @@ def call_op(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         out = evaluate(op.composite, with_defaults(op, given))
         return [out] if len(op.returns) == 1 else list(out)
     if not any(has_tangent(v) for v in given.values()):
-        return forward(op, given)
+        results = forward(op, given)
+        if recorders:
+            recorders[-1].note(op, given, results)
+        return results
     plain = {k: primal(v) for k, v in given.items()}
     results = forward(op, plain)
     if not op.differentiable:
@@ -282,6 +301,7 @@ def push_forward(
 
 # ---- the names that rules may call
 
+
 def _operation(op: Op) -> Callable[..., Any]:
     single = len(op.returns) == 1
 
@@ -304,12 +324,12 @@ def _twin(name: str) -> Callable[..., Any]:
 
 def formula(node: ast.FunctionDef) -> Callable[..., Any]:
     """A function of formulas.py compiled among the names of the rule language."""
-    bare = copy.deepcopy(node)
+    bare = renamed(node)
     bare.returns = None
     for a in [*bare.args.args, *bare.args.kwonlyargs]:
         a.annotation = None
     scope: dict[str, Any] = {}
-    tree = ast.fix_missing_locations(_Calls().visit(ast.Module(body=[bare], type_ignores=[])))
+    tree = ast.Module(body=[bare], type_ignores=[])
     exec(compile(tree, f"formulas.{node.name}", "exec"), NAMES, scope)
     return scope[node.name]
 

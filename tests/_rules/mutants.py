@@ -14,7 +14,12 @@ FLIPPED = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt
            "logical_or": "logical_and"}  # fmt: skip
 COMPARE = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
            ast.Is: ast.IsNot, ast.IsNot: ast.Is}  # fmt: skip
-SHAPE_ONLY = {"zeros_like", "zeros_of"}  # of their first argument only shape and dtype are read
+SHAPE_ONLY = {
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "zeros_of",
+}  # of their first argument only shape and dtype are read
 COPIES = {"contiguous", "contiguous_copy", "clone"}  # the same values in other memory
 
 
@@ -78,12 +83,15 @@ def _cycle(groups: dict[str, list[str]]) -> dict[str, str]:
 def mutants(tree: ast.AST, kinds: Kinds) -> Iterator[Mutant]:
     """All mutants of an expression or function, each sharing what did not change with the original."""
     yield from (Mutant(tree, new, new) for new in _here(tree, kinds))
+    if _is_negative_number(tree):
+        return
     for name, value in ast.iter_fields(tree):
         if isinstance(tree, ast.FunctionDef) and name != "body":
             continue
         if isinstance(value, ast.AST) and not (isinstance(tree, ast.Call) and name == "func"):
             for m in mutants(value, kinds):
-                yield Mutant(m.before, m.after, _with(tree, name, m.tree), (*m.around, tree))
+                if not (isinstance(tree, ast.Attribute) and isinstance(m.after, ast.UnaryOp)):
+                    yield Mutant(m.before, m.after, _with(tree, name, m.tree), (*m.around, tree))
         elif isinstance(value, list):
             for i, item in enumerate(value):
                 if not isinstance(item, ast.AST) or _is_unseen(tree, name, i) or _is_docstring(tree, name, item):
@@ -97,6 +105,10 @@ def _with(node: ast.AST, name: str, value: object) -> ast.AST:
     new = copy.copy(node)
     setattr(new, name, value)
     return new
+
+
+def _is_negative_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
 
 
 def _is_guard(node: ast.AST) -> bool:
@@ -180,6 +192,7 @@ def _operators(node: ast.BinOp) -> Iterator[ast.AST]:
 
 
 # ---- the rules of the table as units, and what each calls
+
 
 @dataclass(frozen=True)
 class Unit:

@@ -35,8 +35,18 @@ def _numpy(path: str) -> Any:
     return found
 
 
+_found: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
 def reference(op: Op) -> Callable[..., Any]:
     """The function that computes `op` on arrays."""
+    key = (op.cname, op.ref)
+    if key not in _found:
+        _found[key] = _resolved(op)
+    return _found[key]
+
+
+def _resolved(op: Op) -> Callable[..., Any]:
     if op.ref.startswith("numpy."):
         found = _numpy(op.ref[6:])
     elif op.ref.startswith("ref."):

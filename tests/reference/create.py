@@ -90,9 +90,7 @@ def linspace(start: Any, end: Any, steps: int, dtype: str | None = None) -> np.n
     return np.linspace(start, end, steps).astype(_range_dtype(start, end, dtype))
 
 
-def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, dtype: str | None = None
-) -> np.ndarray:
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: str | None = None) -> np.ndarray:
     return np.power(base, np.linspace(start, end, steps)).astype(_range_dtype(start, end, dtype))
 
 

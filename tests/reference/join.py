@@ -137,9 +137,7 @@ def repeat_interleave(
     return np.repeat(self, repeats, dim)
 
 
-def repeat_indices(
-    repeats: np.ndarray, size: int = -1, output_size: int | None = None
-) -> np.ndarray:
+def repeat_indices(repeats: np.ndarray, size: int = -1, output_size: int | None = None) -> np.ndarray:
     return np.repeat(np.arange(len(repeats) if size < 0 else size), repeats)
 
 

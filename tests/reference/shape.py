@@ -139,9 +139,7 @@ def slice(  # noqa: A001 - the table's name
     return self[_at(self.ndim, dim, np.s_[start:end:step])].copy()
 
 
-def slice_backward(
-    src: np.ndarray, sizes: Ints, dim: int, start: int | None, end: int | None, step: int
-) -> np.ndarray:
+def slice_backward(src: np.ndarray, sizes: Ints, dim: int, start: int | None, end: int | None, step: int) -> np.ndarray:
     return _put(src, sizes, _at(len(sizes), dim, np.s_[start:end:step]))
 
 
@@ -171,9 +169,7 @@ def diagonal_backward(src: np.ndarray, sizes: Ints, offset: int, dim1: int, dim2
     return out.reshape(tuple(sizes))
 
 
-def diagonal_scatter(
-    self: np.ndarray, src: np.ndarray, offset: int = 0, dim1: int = 0, dim2: int = 1
-) -> np.ndarray:
+def diagonal_scatter(self: np.ndarray, src: np.ndarray, offset: int = 0, dim1: int = 0, dim2: int = 1) -> np.ndarray:
     flat = _replaced(self.reshape(-1), src, _diagonal_index(self.shape, offset, dim1, dim2))
     return flat.reshape(self.shape)
 
@@ -214,9 +210,7 @@ def _scattered(src: np.ndarray, places: np.ndarray, size: int) -> tuple[np.ndarr
     return buffer, np.maximum(counts, 1)
 
 
-def as_strided(
-    self: np.ndarray, size: Ints, stride: Ints, storage_offset: int | None = None
-) -> np.ndarray:
+def as_strided(self: np.ndarray, size: Ints, stride: Ints, storage_offset: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(self).reshape(-1)[_places(size, stride, storage_offset or 0)]
 
 

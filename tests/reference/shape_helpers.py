@@ -56,10 +56,12 @@ def reversed_dims(ndim: int) -> list[int]:
 
 
 def matrix_dim(ndim: int) -> int:
+    assert ndim >= 2
     return -2
 
 
 def needs_ndim(ndim: int, at_least: int, dim: int) -> int:
+    assert ndim >= at_least
     return dim
 
 
@@ -130,6 +132,7 @@ def index_bounds(shape: Ints, indices: Ints, dim: int) -> list[int]:
 
 
 def even_sections(shape: Ints, sections: int, dim: int) -> int:
+    assert shape[dim] % sections == 0
     return sections
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -27,8 +28,9 @@ def test_show_prints_struct_rule_saved_set_and_recording_function() -> None:
     assert "struct MulNode final : Node {" in text and "SavedOperand other_;" in text
     assert "void MulNode::apply(TensorList& grads, TensorList& out) {" in text
     assert "(grad * rules::conj(other))" in text
-    assert "Tensor mul(const Operand& self, const Operand& other) {" in text
-    assert "void mul_(const Tensor& self, const Operand& other) {" in text
+    assert re.search(r"^Tensor mul\(.*const Operand& self, .*const Operand& other\) \{$", text, re.M)
+    assert "if (requires_grad(self)) node->other_.save(other);" in text and "set_history(result, node);" in text
+    assert re.search(r"^void mul_\(.*const Tensor& self, .*const Operand& other\) \{$", text, re.M)
     assert "def mul(self: Tensor | Number, other: Tensor | Number) -> Tensor: ..." in text
 
 

@@ -15,7 +15,8 @@ FILES = stubs.doc_files(TABLE)
 
 @pytest.mark.parametrize("path", list(FILES), ids=[p.name for p in FILES])
 def test_file_is_fresh(path: Path) -> None:
-    assert path.exists() and path.read_text() == FILES[path], f"{path.name} is stale; run: python -m codegen docs"
+    fresh = path.exists() and path.read_text() == FILES[path]
+    assert fresh, f"{path.name} is missing or stale; run: python -m codegen docs"
 
 
 def test_no_page_is_left_over() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torchy import _C
 from torchy.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
-__all__ = ["Node", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["Function", "Node", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
 Node = _C.Node
 Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
@@ -82,3 +82,4 @@ def grad(
     return tuple(found)
 
 
+from torchy.autograd.function import Function  # noqa: E402  (needs the names above)

@@ -1,0 +1,4 @@
+// The loops that move elements compiled for x86-64-v2. Layer: kernels.
+#include "move_loops.inc"
+
+const torchy::kernels::MoveLoops& torchy::kernels::move_loops_v2() { return table; }

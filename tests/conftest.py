@@ -1,0 +1,45 @@
+"""Fixtures for all tests: a fixed seed, and global state checked back after every test."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import sys
+
+import pytest
+
+if PACKAGE := os.environ.get("TORCHY_TEST_PACKAGE"):  # another build than the installed one (tests/sanitize.py)
+    sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "ScikitBuildRedirectingFinder"]
+    sys.path.insert(0, PACKAGE)
+
+BUILT = importlib.util.find_spec("torchy") is not None and importlib.util.find_spec("torchy._C") is not None
+
+
+@pytest.fixture(autouse=True)
+def _state_is_put_back(request: pytest.FixtureRequest):
+    """Grad mode and default dtype must be as before; the seed is fixed."""
+    if not BUILT or "spec" in request.node.path.parts:
+        yield
+        return
+    import torchy
+
+    torchy.manual_seed(0)
+    before = (torchy.is_grad_enabled(), torchy.is_inference_mode_enabled(), torchy.get_default_dtype())
+    yield
+    after = (torchy.is_grad_enabled(), torchy.is_inference_mode_enabled(), torchy.get_default_dtype())
+    assert after == before, "a test left grad mode, inference mode or the default dtype changed"
+
+
+@pytest.fixture
+def no_leaks():
+    """Live tensors and nodes return to their baseline by reference counting alone."""
+    import torchy
+
+    gc.collect()
+    gc.disable()
+    before = (torchy._C._live_tensors(), torchy._C._live_nodes())
+    yield
+    after = (torchy._C._live_tensors(), torchy._C._live_nodes())
+    gc.enable()
+    assert after == before, f"live tensors and nodes went from {before} to {after}"

@@ -1,0 +1,1 @@
+"""NumPy references of every operation, one module per family of the table."""
