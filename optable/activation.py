@@ -5,7 +5,7 @@ tanh and sigmoid are in pointwise_math.py; softmax and other reductions elsewher
 
 from __future__ import annotations
 
-from optable.samples import arr, call, idx
+from optable.samples import arr, call
 from optable.spec import ELEMENTWISE, NONDIFF, op
 
 SMOOTH = [call(arr(2, 3)), call(arr()), call(arr(0, 3))]
@@ -148,7 +148,7 @@ op("softplus_backward(Tensor grad_output, Tensor self, Scalar beta, Scalar thres
 
 op("log_sigmoid(Tensor self) -> Tensor",
    doc="log(sigmoid(self)) without overflow.",
-   forms="function", aliases=("logsigmoid",),
+   forms="function",
    pointwise="log_sigmoid", promote="none",
    vjp={"self": "grad * sigmoid(-self)"}, jvp=ELEMENTWISE, ref="ref.log_sigmoid", samples=SMOOTH)
 

@@ -172,7 +172,7 @@ op("neg(Tensor self) -> Tensor",
    errors=[(call(idx([True], "bool")), "RuntimeError", "bool")])
 
 op("positive(Tensor self) -> Tensor",
-   doc="``+self``: the tensor itself. Not defined for bool.",
+   doc="``+self``: the tensor itself.",
    forms="function method __pos__",
    composite="self", complex="holomorphic", ref="numpy.positive", sign="+",
    samples=[call(arr(2, 3)), call(arr())])

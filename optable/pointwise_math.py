@@ -5,7 +5,7 @@ Layer: optable. Imported by pointwise.py; functions used by neural networks only
 from __future__ import annotations
 
 from optable.samples import arr, call, idx
-from optable.spec import ELEMENTWISE, LINEAR, NONDIFF, op
+from optable.spec import ELEMENTWISE, NONDIFF, op
 
 
 def unary(**options):
@@ -267,7 +267,7 @@ op("rad2deg(Tensor self) -> Tensor",
 
 op("sigmoid(Tensor self) -> Tensor",
    doc="``1 / (1 + exp(-self))``.",
-   forms="function method inplace out", aliases=("expit",),
+   forms="function method inplace out",
    pointwise="sigmoid", promote="float",
    vjp={"self": "sigmoid_backward(grad, result)"}, jvp=ELEMENTWISE, complex="holomorphic", ref="ref.sigmoid",
    samples=unary())
@@ -315,13 +315,13 @@ op("erfinv(Tensor self) -> Tensor",
 
 op("lgamma(Tensor self) -> Tensor",
    doc="Logarithm of the absolute value of the gamma function.",
-   forms="function method inplace out", aliases=("gammaln",),
+   forms="function method inplace out",
    pointwise="lgamma", promote="float",
    vjp={"self": "grad * digamma(self)"}, jvp=ELEMENTWISE, ref="ref.lgamma", samples=unary(lo=0.4, hi=4.0))
 
 op("digamma(Tensor self) -> Tensor",
    doc="Derivative of lgamma.",
-   forms="function method inplace out", aliases=("psi",),
+   forms="function method inplace out",
    pointwise="digamma", promote="float",
    vjp={"self": "grad * polygamma(1, self)"}, jvp=ELEMENTWISE, ref="ref.digamma", samples=unary(lo=0.4, hi=4.0))
 

@@ -77,8 +77,9 @@ DType result_type_slow(const Operand* const* operands, size_t count) {
 
 void set_default_dtype(DType dtype) {
   if (!is_float(dtype))
-    fail_type("set_default_dtype: only floating-point types are supported as the default type, not ",
-              dtype_name(dtype));
+    fail_type(
+        "set_default_dtype: only floating-point types are supported as the default type, not ",
+        dtype_name(dtype));
   detail::default_float = dtype;
 }
 

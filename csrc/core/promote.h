@@ -63,7 +63,8 @@ inline DType result_type(const Operand& a, const Operand& b) {
     } else if (number_keeps_dtype(x->dtype(), b.scalar())) {
       return x->dtype();
     }
-  } else if (!x && y && !(y->flags & kWrappedNumber) && number_keeps_dtype(y->dtype(), a.scalar())) {
+  } else if (!x && y && !(y->flags & kWrappedNumber) &&
+             number_keeps_dtype(y->dtype(), a.scalar())) {
     return y->dtype();
   }
   return result_type({&a, &b});

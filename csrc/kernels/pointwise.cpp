@@ -1,5 +1,5 @@
-// pointwise1 to pointwise3: the fast path for contiguous operands of one dtype, and the way to the general
-// one. Layer: kernels. Loops over other operands are pointwise_driver.cpp's.
+// pointwise1 to pointwise3: the fast path for contiguous operands of one dtype, and the way to the
+// general one. Layer: kernels. Loops over other operands are pointwise_driver.cpp's.
 #include "pointwise.h"
 
 #include <cstring>
@@ -28,8 +28,9 @@ inline void run_flat(Pw op, PwLoop loop, char* out, int64_t out_step, Flat a, Fl
     loop(out, a.data, b.data, nullptr, n, context);
     return;
   }
-  pointwise_flat({loop, out, out_step, {a.data, b.data, nullptr}, {a.step, b.step, 0}, &context, cost, fresh},
-                 n);
+  pointwise_flat(
+      {loop, out, out_step, {a.data, b.data, nullptr}, {a.step, b.step, 0}, &context, cost, fresh},
+      n);
 }
 
 // What runs where: filled by plan_fast2 for operands that need no conversion.
@@ -46,7 +47,9 @@ bool same_sizes(const TensorImpl* x, const TensorImpl* y) {
     if (x->sizes_data()[d] != y->sizes_data()[d]) return false;
   return true;
 }
-bool plain(const TensorImpl* t) { return (t->flags & (kContiguousFlag | kWrappedNumber)) == kContiguousFlag; }
+bool plain(const TensorImpl* t) {
+  return (t->flags & (kContiguousFlag | kWrappedNumber)) == kContiguousFlag;
+}
 
 inline bool plan_fast2(Pw op, const Operand& a, const Operand& b, FastCall& f) {
   TensorImpl *x = a.impl(), *y = b.impl();
@@ -88,7 +91,8 @@ inline bool plan_fast2(Pw op, const Operand& a, const Operand& b, FastCall& f) {
   return true;
 }
 
-// ---- three operands: tensors of one shape, numbers spread over a block when there are few elements
+// ---- three operands: tensors of one shape, numbers spread over a block when there are few
+// elements
 
 constexpr int64_t kSpread = 256;
 
@@ -104,7 +108,8 @@ struct FastCall3 {
     data[i] = block[i];
     step[i] = 0;
     store_number(dtype, s, reinterpret_cast<unsigned char*>(block[i]));
-    for (int64_t k = 1; k < like->numel(); ++k) std::memcpy(block[i] + size_t(k) * width, block[i], width);
+    for (int64_t k = 1; k < like->numel(); ++k)
+      std::memcpy(block[i] + size_t(k) * width, block[i], width);
   }
 };
 

@@ -19,8 +19,8 @@ const char* pointwise_name(Pw op);
 // The dtype of op's result, after promotion (NotImplementedError if op has no such dtype).
 DType pointwise_result_dtype(Pw op, std::initializer_list<const Operand*> operands);
 
-// A new contiguous tensor. `params` are the schema's parameters that are not tensors or operands, in
-// its order (at most 4). At least one operand must be a tensor, or the result is a 0-d tensor.
+// A new contiguous tensor. `params` are the schema's parameters that are not tensors or operands,
+// in its order (at most 4). At least one operand must be a tensor, or the result is a 0-d tensor.
 Tensor pointwise1(Pw op, const Tensor& a, const Scalar* params = nullptr, int nparams = 0);
 Tensor pointwise2(Pw op, const Operand& a, const Operand& b, const Scalar* params = nullptr,
                   int nparams = 0);

@@ -1,5 +1,5 @@
-// Block functions of complex64 and complex128. Layer: kernels. Built once: products and quotients are
-// memory bound, the rest is the C++ library's. Layout and branch cuts are C99's.
+// Block functions of complex64 and complex128. Layer: kernels. Built once: products and quotients
+// are memory bound, the rest is the C++ library's. Layout and branch cuts are C99's.
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -84,7 +84,8 @@ TORCHY_FN2(eq, return x == y;)
 TORCHY_FN2(ne, return x != y;)
 TORCHY_FN2(isclose, const double e = std::abs(x - y); if (x == y) return true;
            if (p.d[2] != 0 && has_nan(x) && has_nan(y)) return true;
-           return e <= p.d[1] + p.d[0] * std::abs(y) && e < std::numeric_limits<double>::infinity();)
+           return e <= p.d[1] + p.d[0] * std::abs(y) &&
+                  e < std::numeric_limits<double>::infinity();)
 TORCHY_FN2(logical_and, return (x != T(0)) && (y != T(0));)
 TORCHY_FN2(logical_or, return (x != T(0)) || (y != T(0));)
 TORCHY_FN2(logical_xor, return (x != T(0)) != (y != T(0));)

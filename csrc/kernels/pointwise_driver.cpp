@@ -1,6 +1,6 @@
 // Runs one block function over operands of any strides, sizes and dtypes. Layer: kernels.
-// Contiguous operands go straight through, single elements use the scalar variants, everything else is
-// gathered into blocks that stay in L1 and scattered from there.
+// Contiguous operands go straight through, single elements use the scalar variants, everything else
+// is gathered into blocks that stay in L1 and scattered from there.
 #include "pointwise_driver.h"
 
 #include <atomic>
@@ -155,7 +155,8 @@ class Walker {
       int64_t n = end - pos_;
       if (rows_) n = std::min(n, inner_ - index_[p_.ndim - 1]);
       if (tiled_)
-        n = std::min(n, index_[p_.ndim - 1] ? inner_ - index_[p_.ndim - 1] : kBlock / inner_ * inner_);
+        n = std::min(n,
+                     index_[p_.ndim - 1] ? inner_ - index_[p_.ndim - 1] : kBlock / inner_ * inner_);
       else if (buffered_) n = std::min(n, kBlock);
       step(n);
       advance(index_, n);
@@ -291,7 +292,8 @@ bool run_straight(const PwPlan& p) {
     loop = p.operands[1].one ? p.loops.sv : p.loops.vs;
     if (!loop) return false;
   }
-  FlatCall call{loop, p.operands[0].data, item(p.operands[0].loop), {}, {}, &p.context, p.cost, p.fresh};
+  FlatCall call{loop,   p.operands[0].data, item(p.operands[0].loop), {}, {}, &p.context, p.cost,
+                p.fresh};
   for (int k = 1; k <= p.inputs; ++k) {
     call.in[k - 1] = p.operands[k].data;
     call.step[k - 1] = p.operands[k].one ? 0 : item(p.operands[k].loop);
@@ -302,8 +304,8 @@ bool run_straight(const PwPlan& p) {
 
 }  // namespace
 
-// Results of this many bytes are not expected in any cache afterwards: written past the caches they save
-// reading the lines they overwrite. Computed in blocks of L1, then streamed.
+// Results of this many bytes are not expected in any cache afterwards: written past the caches they
+// save reading the lines they overwrite. Computed in blocks of L1, then streamed.
 constexpr int64_t kStreamBytes = int64_t(8) << 20;
 constexpr int64_t kStreamBlock = 2048;
 
@@ -319,7 +321,8 @@ static void run_streamed(const FlatCall& call, int64_t begin, int64_t end) {
     pointwise_table.stream(call.out + begin * call.out_step, block, kStreamBlock);
   }
   if (begin < end) call.run(begin, end);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // streamed lines are not ordered by themselves
+  std::atomic_thread_fence(
+      std::memory_order_seq_cst);  // streamed lines are not ordered by themselves
 }
 
 void pointwise_flat(const FlatCall& call, int64_t n) {

@@ -128,7 +128,8 @@ void check_one_dtype(Pw op, const Operand* operands, int n) {
     if (!t) continue;
     if (!first) first = t;
     TORCHY_CHECK(t->dtype() == first->dtype(), pointwise_name(op), ": expected one dtype, but got ",
-                 dtype_name(first->dtype()), " and ", dtype_name(t->dtype()), "; convert one with .to()");
+                 dtype_name(first->dtype()), " and ", dtype_name(t->dtype()),
+                 "; convert one with .to()");
   }
 }
 
@@ -164,14 +165,15 @@ bool fits(DType d, const Scalar& s) {
   const double v = s.to_double();
   const int bits = 8 * itemsize(d);
   if (d == DType::UInt8) return v >= -255 && v <= 255;
-  if (bits == 64) return !s.is_float() || (v >= -9223372036854775808.0 && v < 9223372036854775808.0);
+  if (bits == 64)
+    return !s.is_float() || (v >= -9223372036854775808.0 && v < 9223372036854775808.0);
   const double limit = double(int64_t(1) << (bits - 1));
   return v >= -limit && v < limit;
 }
 
 void check_number(Pw op, DType d, const Scalar& s) {
-  TORCHY_CHECK(fits(d, s), "value cannot be converted to type ", dtype_name(d), " without overflow: ",
-               pointwise_name(op), " got ", s);
+  TORCHY_CHECK(fits(d, s), "value cannot be converted to type ", dtype_name(d),
+               " without overflow: ", pointwise_name(op), " got ", s);
   if (op == Pw::pow && is_integral(d))
     TORCHY_CHECK(s.to_int() >= 0, "pow: integers to negative integer powers are not allowed, got "
                  "exponent ", s, "; use a floating dtype");
@@ -182,8 +184,9 @@ void check_fill(DType d, const Operand& value) {
   TORCHY_CHECK(!t || t->ndim() == 0, "masked_fill: value has ", t ? t->ndim() : 0,
                " dimensions; it must be a number or a 0-d tensor");
   const DType from = stored_dtype(value);
-  TORCHY_CHECK(!is_complex(from) || is_complex(d), "masked_fill: value cannot be converted to type ",
-               dtype_name(d), " without overflow");
+  TORCHY_CHECK(!is_complex(from) || is_complex(d),
+               "masked_fill: value cannot be converted to type ", dtype_name(d),
+               " without overflow");
 }
 
 void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* params) {
@@ -204,7 +207,8 @@ void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* pa
     default: break;
   }
   for (int i = 0; i < n; ++i)
-    if (!operands[i].is_tensor() && (i == 1 || op != Pw::pow)) check_number(op, d, operands[i].scalar());
+    if (!operands[i].is_tensor() && (i == 1 || op != Pw::pow))
+      check_number(op, d, operands[i].scalar());
 }
 
 IntVec common_shape(Pw op, const Operand* operands, int n) {
@@ -213,7 +217,8 @@ IntVec common_shape(Pw op, const Operand* operands, int n) {
   for (int i = 0; i < n; ++i) {
     const TensorImpl* t = operands[i].impl();
     if (!t) continue;
-    if (seen && IntSpan(shape) != t->sizes()) shape = broadcast_shapes(shape, t->sizes(), pointwise_name(op));
+    if (seen && IntSpan(shape) != t->sizes())
+      shape = broadcast_shapes(shape, t->sizes(), pointwise_name(op));
     else if (!seen) shape = IntVec(t->sizes());
     seen = true;
   }
@@ -226,8 +231,10 @@ void check_out(Pw op, const Tensor& out, IntSpan shape, DType result) {
                scalar_type_name(out.dtype()));
   TORCHY_CHECK(out.sizes() == shape, pointwise_name(op), ": output with shape ", out.sizes(),
                " doesn't match the broadcast shape ", shape);
-  TORCHY_CHECK(!has_internal_overlap(out), pointwise_name(op), ": unsupported operation: more than one "
-               "element of the written-to tensor refers to a single memory location; clone() it first");
+  TORCHY_CHECK(
+      !has_internal_overlap(out), pointwise_name(op),
+      ": unsupported operation: more than one "
+      "element of the written-to tensor refers to a single memory location; clone() it first");
 }
 
 Tensor contiguous_copy(const TensorImpl* t) {
@@ -235,9 +242,8 @@ Tensor contiguous_copy(const TensorImpl* t) {
   PwPlan plan;
   const DType d = t->dtype();
   plan.loops = loops_of(Pw::conj, d);
-  PwLoop copy_loop = [](char* o, const char* a, const char*, const char*, int64_t n, const PwContext& c) {
-    std::memcpy(o, a, size_t(n) * size_t(c.number[0]));
-  };
+  PwLoop copy_loop = [](char* o, const char* a, const char*, const char*, int64_t n,
+                        const PwContext& c) { std::memcpy(o, a, size_t(n) * size_t(c.number[0])); };
   plan.loops = {copy_loop, nullptr, nullptr};
   plan.context = kNoParams;
   plan.context.number[0] = itemsize(d);

@@ -1,5 +1,5 @@
-// What is known of every operation (promotion, dtypes, cost), the table of loops, and the general path
-// of pointwise calls. Layer: kernels, private to pointwise*.cpp.
+// What is known of every operation (promotion, dtypes, cost), the table of loops, and the general
+// path of pointwise calls. Layer: kernels, private to pointwise*.cpp.
 #pragma once
 
 #include "pointwise_driver.h"
@@ -51,7 +51,8 @@ void store_number(DType d, const Scalar& s, unsigned char* out);
 void fill_context(PwContext& context, DType loop, const Scalar* params, int nparams);
 void check_alpha(Pw op, DType d, const Scalar& alpha);
 
-// Any operands; `out` is written if defined, else made. `operands` has room for three and is changed.
+// Any operands; `out` is written if defined, else made. `operands` has room for three and is
+// changed.
 void run_general(Pw op, Tensor& out, Operand* operands, int n, const Scalar* params, int nparams);
 Tensor general(Pw op, Operand* operands, int n, const Scalar* params, int nparams);
 

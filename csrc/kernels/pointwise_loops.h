@@ -1,5 +1,6 @@
 // The block function: one operation over n contiguous elements of one dtype, and the table of them.
-// Layer: kernels, private to pointwise*.cpp. Strides, dtypes and threads are pointwise_driver.cpp's.
+// Layer: kernels, private to pointwise*.cpp. Strides, dtypes and threads are
+// pointwise_driver.cpp's.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ using PwConvert = void (*)(void* out, const void* in, int64_t n);
 
 struct PwTable {
   PwLoops loops[kNumPw][kNumDTypes];
-  // Copies whole cache lines to 64-byte aligned memory past the caches; null where that is not possible.
+  // Copies whole cache lines to 64-byte aligned memory past the caches; null where that is not
+  // possible.
   void (*stream)(char* out, const char* in, int64_t bytes);
   PwConvert half_to_float, float_to_half, bfloat_to_float, float_to_bfloat;
 

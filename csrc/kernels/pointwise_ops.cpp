@@ -1,5 +1,5 @@
-// Operations of the pointwise and activation tables that need more than one block function: modes given
-// as text, optional bounds, checks of arguments. Layer: kernels.
+// Operations of the pointwise and activation tables that need more than one block function: modes
+// given as text, optional bounds, checks of arguments. Layer: kernels.
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -21,7 +21,8 @@ Tensor div_mode(const Operand& self, const Operand& other,
 Tensor float_power(const Operand& self, const Operand& exponent) {
   const DType d = result_type(self, exponent);
   const Scalar one = is_complex(d) ? Scalar(c128(1)) : Scalar(1.0);
-  // Both sides with dims of their own: the product with a 0-d number of the wide dtype converts them.
+  // Both sides with dims of their own: the product with a 0-d number of the wide dtype converts
+  // them.
   const DType wide = is_complex(d) ? DType::Complex128 : DType::Float64;
   auto widen = [&](const Operand& o) {
     Tensor t = o.is_tensor() ? empty(o.impl()->sizes(), wide) : empty({}, wide);
@@ -50,7 +51,8 @@ Tensor logit(const Tensor& self, const std::optional<Scalar>& eps) {
 
 Tensor logit_mask(const Tensor& self, const std::optional<Scalar>& eps) {
   const double low = eps ? eps->to_double() : 0.0;
-  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, low), pointwise2(Pw::le, self, 1 - low));
+  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, low),
+                    pointwise2(Pw::le, self, 1 - low));
 }
 
 Tensor polygamma(int64_t n, const Tensor& self) {
@@ -83,7 +85,8 @@ static Tensor clamp_any(const Tensor& self, const Operand* min, const Operand* m
 static Tensor mask_any(const Tensor& self, const Operand* min, const Operand* max) {
   if (!max) return pointwise2(Pw::ge, self, *min);
   if (!min) return pointwise2(Pw::le, self, *max);
-  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, *min), pointwise2(Pw::le, self, *max));
+  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, *min),
+                    pointwise2(Pw::le, self, *max));
 }
 
 template <class F>
@@ -98,7 +101,8 @@ static Tensor with_tensors(F f, const Tensor& self, const Tensor& min, const Ten
   return f(self, min.defined() ? &low : nullptr, max.defined() ? &high : nullptr);
 }
 
-Tensor clamp(const Tensor& self, const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
+Tensor clamp(const Tensor& self, const std::optional<Scalar>& min,
+             const std::optional<Scalar>& max) {
   return with_numbers(clamp_any, self, min, max);
 }
 Tensor clamp_Tensor(const Tensor& self, const Tensor& min, const Tensor& max) {
@@ -143,16 +147,18 @@ Tensor celu(const Tensor& self, double alpha) {
 }
 
 static bool is_tanh(const std::string& approximate) {
-  TORCHY_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate is '", approximate,
-               "'; it must be 'none' or 'tanh'");
+  TORCHY_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate is '",
+               approximate, "'; it must be 'none' or 'tanh'");
   return approximate == "tanh";
 }
 
 Tensor gelu(const Tensor& self, const std::string& approximate) {
   return pointwise1(is_tanh(approximate) ? Pw::gelu_tanh : Pw::gelu, self);
 }
-Tensor gelu_backward(const Tensor& grad_output, const Tensor& self, const std::string& approximate) {
-  return pointwise2(is_tanh(approximate) ? Pw::gelu_tanh_backward : Pw::gelu_backward, grad_output, self);
+Tensor gelu_backward(const Tensor& grad_output, const Tensor& self,
+                     const std::string& approximate) {
+  return pointwise2(is_tanh(approximate) ? Pw::gelu_tanh_backward : Pw::gelu_backward, grad_output,
+                    self);
 }
 
 Tensor softshrink(const Tensor& self, const Scalar& lambd) {

@@ -1,5 +1,6 @@
-// Functions of float32 and float64 that go element by element through the C library or through series
-// of our own, in double: the rounding to float is then the only error. Layer: kernels. Built once.
+// Functions of float32 and float64 that go element by element through the C library or through
+// series of our own, in double: the rounding to float is then the only error. Layer: kernels. Built
+// once.
 #include <cmath>
 #include <cstdint>
 #include <limits>

@@ -369,4 +369,43 @@ void run_reduction(Reducer& r, const ReducePlan& p) {
   reduce_cols(r, x, p.outer, p.n, p.inner);
 }
 
+// ----------------------------------------------------------------------------------- half types
+
+void Widened::widen(const char* x, float* to, int64_t n) const {
+  const FloatLoops<float>& loops = float_loops<float>();
+  if (from_ == DType::Float16) loops.widen_half(reinterpret_cast<const Half*>(x), to, n);
+  else loops.widen_bfloat16(reinterpret_cast<const BFloat16*>(x), to, n);
+}
+
+void Widened::rows(const char* x, int64_t rows, int64_t n, const RowSite& s, char* acc) {
+  alignas(64) float block[kRowBlock];
+  const int64_t together = std::max<int64_t>(1, kRowBlock / n);
+  for (int64_t r = 0; r < rows; r += together) {
+    const int64_t count = std::min(together, rows - r);
+    widen(x + r * n * 2, block, count * n);
+    inner_.rows(reinterpret_cast<const char*>(block), count, n,
+                {s.k0 + r * s.k_step, s.k_step, s.out0 + r * s.out_step, s.out_step},
+                acc + r * acc_size);
+  }
+}
+
+void Widened::cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0,
+                   char* acc) {
+  alignas(64) float block[kRowBlock];
+  alignas(64) char next[kColTile * kMaxAccSize];
+  const int64_t together = std::max<int64_t>(1, kRowBlock / width);
+  for (int64_t k = 0; k < n; k += together) {
+    const int64_t count = std::min(together, n - k);
+    for (int64_t j = 0; j < count; ++j) widen(x + (k + j) * stride * 2, block + j * width, width);
+    inner_.cols(reinterpret_cast<const char*>(block), count, width, width, k0 + k, out0, k ? next : acc);
+    if (k) inner_.merge(acc, k, next, count, width);
+  }
+}
+
+void run_float_reduction(Reducer& reducer, const ReducePlan& plan) {
+  if (!is_half(plan.src.dtype())) return run_reduction(reducer, plan);
+  Widened widened(reducer, plan.src.dtype());
+  run_reduction(widened, plan);
+}
+
 }  // namespace torchy::kernels

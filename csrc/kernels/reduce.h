@@ -61,6 +61,30 @@ ReducePlan make_plan(const Tensor& self, uint64_t mask, bool keepdim, PlanFor us
 
 void run_reduction(Reducer& reducer, const ReducePlan& plan);
 
+// Gives a Reducer of float the elements of a half type, widened a block at a time.
+class Widened final : public Reducer {
+ public:
+  Widened(Reducer& inner, DType from) : Reducer(2, inner.acc_size), inner_(inner), from_(from) {}
+  void rows(const char* x, int64_t rows, int64_t n, const RowSite& site, char* acc) override;
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0,
+            char* acc) override;
+  void merge(char* a, int64_t na, const char* b, int64_t nb, int64_t count) override {
+    inner_.merge(a, na, b, nb, count);
+  }
+  void identity(char* acc, int64_t count) override { inner_.identity(acc, count); }
+  void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
+    inner_.finish(acc, count, n, out0);
+  }
+
+ private:
+  void widen(const char* x, float* to, int64_t n) const;
+  Reducer& inner_;
+  DType from_;
+};
+
+// run_reduction of a Reducer of float on a plan of float or of a half type.
+void run_float_reduction(Reducer& reducer, const ReducePlan& plan);
+
 // A mask of every dim.
 inline uint64_t full_mask(const Tensor& t) {
   return t.ndim() ? ~uint64_t(0) >> (64 - t.ndim()) : 0;

@@ -152,13 +152,13 @@ void check_reducible(const Tensor& self, uint64_t mask, const char* op) {
 
 template <bool kMin> Tensor extreme(const Tensor& self, uint64_t mask, bool keepdim) {
   const DType compute = compute_dtype(self.dtype());
-  const ReducePlan plan = make_plan(to_dtype(self, compute), mask, keepdim);
+  const ReducePlan plan = make_plan(self, mask, keepdim);
   Tensor out = plan.make_output(compute);
   visit_ordered(compute, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_floating_point_v<T>) {
       FloatExtreme<kMin, T> reducer(out.data<T>());
-      run_reduction(reducer, plan);
+      run_float_reduction(reducer, plan);
     } else {
       run_fold<T, T>(plan, KeepExtreme<kMin, T>{out.data<T>()});
     }
@@ -171,14 +171,13 @@ template <bool kMin>
 std::tuple<Tensor, Tensor> arg_extreme(const Tensor& self, uint64_t mask, bool keepdim,
                                        bool want_values) {
   const DType compute = compute_dtype(self.dtype());
-  const Tensor x = to_dtype(self, compute);
-  const ReducePlan plan = make_plan(x, mask, keepdim, PlanFor::InOrder);
+  const ReducePlan plan = make_plan(self, mask, keepdim, PlanFor::InOrder);
   Tensor indices = plan.make_output(DType::Int64), values;
   if (want_values) values = plan.make_output(compute);
   visit_ordered(compute, [&](auto tag) {
     using T = typename decltype(tag)::type;
     ArgExtreme<kMin, T> reducer(want_values ? values.data<T>() : nullptr, indices.data<int64_t>());
-    run_reduction(reducer, plan);
+    run_float_reduction(reducer, plan);
   });
   if (want_values) values = to_dtype(plan.done(values), self.dtype());
   return {values, plan.done(indices)};

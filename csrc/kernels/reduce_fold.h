@@ -55,10 +55,20 @@ template <class In, class Acc, class F> class Fold final : public Reducer {
             char* acc) override {
     Acc* out = at(acc);
     for (int64_t i = 0; i < width; ++i) out[i] = f_.start();
-    for (int64_t k = 0; k < n; ++k) {
-      const In* p = reinterpret_cast<const In*>(x) + k * stride;
-      for (int64_t i = 0; i < width; ++i) f_.add(out[i], p[i]);
+    const In* p = reinterpret_cast<const In*>(x);
+    int64_t k = 0;
+    for (; k + 4 <= n; k += 4, p += 4 * stride) {
+      for (int64_t i = 0; i < width; ++i) {
+        Acc a = out[i];
+        f_.add(a, p[i]);
+        f_.add(a, p[i + stride]);
+        f_.add(a, p[i + 2 * stride]);
+        f_.add(a, p[i + 3 * stride]);
+        out[i] = a;
+      }
     }
+    for (; k < n; ++k, p += stride)
+      for (int64_t i = 0; i < width; ++i) f_.add(out[i], p[i]);
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
     for (int64_t i = 0; i < count; ++i)

@@ -5,11 +5,14 @@
 
 #include <cstdint>
 
+#include "../core/dtype.h"
+
 namespace torchy::kernels {
 
 // Lengths of the leaves of the reduction tree. They depend on nothing but sizes, so that a result
 // has the same bits on any number of threads.
 constexpr int64_t kRowBlock = 8192;  // elements of one leaf along a contiguous row
+constexpr int kShortSoftmax = 32;
 constexpr int64_t kColTile = 1024;   // columns taken together when the reduced dim is strided
 
 enum class SumKind : uint8_t { Sum, NanSum, Abs, Square };
@@ -25,6 +28,8 @@ struct Moments {
 template <class T> struct FloatLoops {
   void (*sum_rows[kSumKinds])(const T* x, int64_t rows, int64_t n, double* out);
   void (*sum_cols[kSumKinds])(const T* x, int64_t n, int64_t stride, int64_t width, double* out);
+  void (*product_rows)(const T* x, int64_t rows, int64_t n, double* out);
+  void (*product_cols)(const T* x, int64_t n, int64_t stride, int64_t width, double* out);
   void (*moment_rows)(const T* x, int64_t rows, int64_t n, Moments* out);
   void (*moment_cols)(const T* x, int64_t n, int64_t stride, int64_t width, Moments* out);
 
@@ -36,6 +41,8 @@ template <class T> struct FloatLoops {
   void (*arg_cols[2])(const T* x, int64_t n, int64_t stride, int64_t width, T* value,
                       int64_t* index);
 
+  // softmax or log_softmax of runs of at most kShortSoftmax elements.
+  void (*short_softmax)(const T* x, T* y, int64_t rows, int64_t n, bool log);
   // Sum of exp(x - shift) over a run; also stored in y unless y is null.
   double (*exp_sum)(const T* x, T* y, int64_t n, T shift);
   void (*exp_sum_cols)(const T* x, T* y, int64_t n, int64_t stride, int64_t width, const T* shift,
@@ -50,6 +57,9 @@ template <class T> struct FloatLoops {
   void (*shift_cols)(const T* x, T* y, int64_t n, int64_t stride, int64_t width, const T* a,
                      const T* b);
   void (*grad_cols[2])(const T* grad, const T* y, T* out, int64_t n, int64_t stride, int64_t width);
+
+  void (*widen_half)(const Half* x, float* y, int64_t n);
+  void (*widen_bfloat16)(const BFloat16* x, float* y, int64_t n);
 };
 
 template <class T> const FloatLoops<T>& float_loops();

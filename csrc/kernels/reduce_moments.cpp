@@ -62,7 +62,7 @@ std::tuple<Tensor, Tensor> moments(const Tensor& self, const OptDims& dim,
                "complex dtypes, got ", scalar_type_name(self.dtype()), "; convert with .float()");
   const bool pairs = self.is_complex();
   const DType compute = compute_dtype(self.dtype()), real = to_real(compute);
-  const ReducePlan plan = make_plan(to_dtype(self, compute), mask_of(self, dim, op), keepdim,
+  const ReducePlan plan = make_plan(self, mask_of(self, dim, op), keepdim,
                                     pairs ? PlanFor::Pairs : PlanFor::Any);
   Tensor out = plan.make_output(real), mean;
   if (want_mean) mean = plan.make_output(compute);
@@ -70,7 +70,7 @@ std::tuple<Tensor, Tensor> moments(const Tensor& self, const OptDims& dim,
   auto run = [&](auto tag) {
     using T = typename decltype(tag)::type;
     VarianceOf<T> reducer(c, root, pairs, out.data<T>(), want_mean ? mean.data<T>() : nullptr);
-    run_reduction(reducer, plan);
+    run_float_reduction(reducer, plan);
   };
   if (real == DType::Float64) run(TypeTag<double>{});
   else run(TypeTag<float>{});

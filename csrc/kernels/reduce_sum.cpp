@@ -72,7 +72,7 @@ void run_float_sum(SumKind kind, bool mean, const ReducePlan& plan, Tensor& out)
     run_reduction(reducer, plan);
   } else {
     FloatSum<float> reducer(kind, mean, out);
-    run_reduction(reducer, plan);
+    run_float_reduction(reducer, plan);
   }
 }
 
@@ -84,15 +84,19 @@ void run_int_sum(const ReducePlan& plan, Tensor& out) {
   });
 }
 
+// The input of a sum or product whose result has `dtype`: converted as PyTorch does, but integers are
+// read as they are, and half types that are to be summed in float32 too.
+Tensor summand(const Tensor& self, DType dtype) {
+  const bool both_whole = is_integral_or_bool(dtype) && is_integral_or_bool(self.dtype());
+  const bool widens = dtype == DType::Float32 && is_half(self.dtype());
+  return both_whole || widens ? self : to_dtype(self, dtype);
+}
+
 // `dtype` is the result's. Half types are added in float32.
 Tensor sum_as(const Tensor& self, uint64_t mask, bool keepdim, DType dtype, SumKind kind,
               bool mean = false) {
   const bool floating = is_differentiable(dtype);
-  const Tensor x = is_half(dtype)
-                       ? to_dtype(self.dtype() == dtype ? self : to_dtype(self, dtype), DType::Float32)
-                       : (floating || self.is_complex() || self.is_floating_point())
-                             ? to_dtype(self, dtype)
-                             : self;
+  const Tensor x = summand(self, dtype);
   const ReducePlan plan = make_plan(x, mask, keepdim, x.is_complex() ? PlanFor::Pairs : PlanFor::Any);
   Tensor out = plan.make_output(dtype);
   if (floating) run_float_sum(kind, mean, plan, out);
@@ -170,16 +174,48 @@ template <class T> struct Multiply {
   }
 };
 
+// Float products, in double.
+template <class T> class FloatProduct final : public Reducer {
+ public:
+  explicit FloatProduct(Tensor& out) : Reducer(sizeof(T), sizeof(double)), dtype_(out.dtype()), out_(out.raw()) {}
+  void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
+    float_loops<T>().product_rows(reinterpret_cast<const T*>(x), rows, n, at(acc));
+  }
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
+            char* acc) override {
+    float_loops<T>().product_cols(reinterpret_cast<const T*>(x), n, stride, width, at(acc));
+  }
+  void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
+    for (int64_t i = 0; i < count; ++i) at(a)[i] *= reinterpret_cast<const double*>(b)[i];
+  }
+  void identity(char* acc, int64_t count) override { std::fill_n(at(acc), count, 1.0); }
+  void finish(const char* acc, int64_t count, int64_t, int64_t out0) override {
+    convert_block(out_ + out0 * itemsize(dtype_), dtype_, acc, DType::Float64, count);
+  }
+
+ private:
+  static double* at(char* acc) { return reinterpret_cast<double*>(acc); }
+  DType dtype_;
+  char* out_;
+};
+
 Tensor prod_as(const Tensor& self, uint64_t mask, bool keepdim, DType dtype) {
-  const Tensor x = is_integral_or_bool(dtype) && is_integral_or_bool(self.dtype())
-                       ? self
-                       : to_dtype(self, dtype);
+  const Tensor x = summand(self, dtype);
   const ReducePlan plan = make_plan(x, mask, keepdim);
   Tensor out = plan.make_output(dtype);
-  visit_dtype(x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    run_fold<T, Wide<T>>(plan, Multiply<T>{out.raw(), dtype});
-  });
+  if (x.dtype() == DType::Float64) {
+    FloatProduct<double> reducer(out);
+    run_reduction(reducer, plan);
+  } else if (is_float(x.dtype())) {
+    FloatProduct<float> reducer(out);
+    run_float_reduction(reducer, plan);
+  } else {
+    visit_dtype(x.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!std::is_floating_point_v<T> && !IsHalf<T>::value)
+        run_fold<T, Wide<T>>(plan, Multiply<T>{out.raw(), dtype});
+    });
+  }
   return plan.done(out);
 }
 

@@ -7,17 +7,40 @@ namespace {
 
 using OptDType = std::optional<DType>;
 
+// `count` (at most kTogether) runs of n elements at once: a running value is one long dependence, so
+// several of them share the processor better than one.
+constexpr int64_t kTogether = 4;
+
+template <class T, class Out, class Acc, class Step>
+void scan_together(const T* x, Out* y, int64_t n, int64_t apart, int64_t count, Acc* acc, Step step) {
+  if (count == kTogether) {
+    Acc a[kTogether];
+    std::copy(acc, acc + kTogether, a);
+    for (int64_t k = 0; k < n; ++k) {
+      for (int64_t j = 0; j < kTogether; ++j) {
+        step(a[j], x[j * apart + k]);
+        y[j * apart + k] = convert<Out>(a[j]);
+      }
+    }
+    return;
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    Acc a = acc[j];
+    for (int64_t k = j * apart; k < j * apart + n; ++k) {
+      step(a, x[k]);
+      y[k] = convert<Out>(a);
+    }
+  }
+}
+
 // Step: `void operator()(Acc&, T) const`; the accumulator is the output of its position.
 template <class T, class Out, class Acc, class Step>
 void scan_rows(const T* x, Out* y, const Lines& s, Acc start, Step step) {
   parallel_for(0, s.outer, s.grain(s.n), [&](int64_t b, int64_t e) {
-    for (int64_t o = b; o < e; ++o) {
-      Acc acc = start;
-      for (int64_t k = o * s.n; k < (o + 1) * s.n; ++k) {
-        step(acc, x[k]);
-        y[k] = convert<Out>(acc);
-      }
-    }
+    Acc acc[kTogether];
+    std::fill(acc, acc + kTogether, start);
+    for (int64_t o = b; o < e; o += kTogether)
+      scan_together(x + o * s.n, y + o * s.n, s.n, s.n, std::min(kTogether, e - o), acc, step);
   });
 }
 
@@ -64,14 +87,17 @@ template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, 
     before[size_t(leaf)] = total;
     total += here;
   }
-  parallel_for(0, leaves, 4, [&](int64_t b, int64_t e) {
-    for (int64_t leaf = b; leaf < e; ++leaf) {
-      Acc acc = before[size_t(leaf)];
-      const int64_t end = std::min(n, (leaf + 1) * kRowBlock);
-      for (int64_t i = leaf * kRowBlock; i < end; ++i) {
-        acc += convert<Acc>(x[i]);
-        y[i] = convert<Out>(acc);
+  auto add = [](Acc& a, T v) { a += convert<Acc>(v); };
+  parallel_for(0, leaves, kTogether, [&](int64_t b, int64_t e) {
+    for (int64_t leaf = b; leaf < e; leaf += kTogether) {
+      const int64_t at = leaf * kRowBlock, count = std::min(kTogether, e - leaf);
+      if (at + count * kRowBlock <= n) {
+        scan_together(x + at, y + at, kRowBlock, kRowBlock, count, &before[size_t(leaf)], add);
+        continue;
       }
+      for (int64_t i = 0; i < count; ++i)
+        scan_together(x + at + i * kRowBlock, y + at + i * kRowBlock,
+                      std::min(kRowBlock, n - at - i * kRowBlock), 0, 1, &before[size_t(leaf + i)], add);
     }
   });
 }

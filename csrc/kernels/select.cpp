@@ -119,6 +119,7 @@ std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim, bool
   const LastDim l(self, dim, "topk");
   TORCHY_CHECK(k >= 0 && k <= l.n, "topk: selected index k out of range: k = ", k,
                " for a dimension of size ", l.n, "; k must be in [0, ", l.n, "]");
+  if (self.ndim() == 0) k = 1;  // a 0-d result has one element
   Tensor values = l.make_output(self.dtype(), k), indices = l.make_output(DType::Int64, k);
   if (values.numel() == 0) return {l.back(values), l.back(indices)};
   visit_sortable(self.dtype(), [&](auto tag) {

@@ -153,6 +153,13 @@ template <class T> Tensor forward(const Tensor& x, const Shape3& s, bool log) {
   Tensor out = empty_like(x);
   const T* from = x.data<T>();
   T* to = out.data<T>();
+  if (s.inner == 1 && s.n <= kShortSoftmax) {
+    LongSection section(x.numel() > kLongWork / 4);
+    parallel_for(0, s.n ? s.outer : 0, rows_grain(s.n), [&](int64_t b, int64_t e) {
+      float_loops<T>().short_softmax(from + b * s.n, to + b * s.n, e - b, s.n, log);
+    });
+    return out;
+  }
   for_lines(
       s, [&](int64_t at, bool parallel) { softmax_row(from + at, to + at, s.n, log, parallel); },
       [&](int64_t at, int64_t width) {

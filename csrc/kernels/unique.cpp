@@ -108,7 +108,7 @@ Triple unique_rows(const Tensor& self, int64_t dim, bool sorted, bool return_inv
       std::copy_n(p + groups.firsts[i] * width, width, out.data<T>() + int64_t(i) * width);
   });
   IntVec back_sizes(out.sizes()), back_strides(out.strides());
-  const int64_t first_size = back_sizes[0], first_stride = back_strides[0];
+  const int64_t first_size = out.sizes()[0], first_stride = out.strides()[0];
   back_sizes.erase_at(0);
   back_strides.erase_at(0);
   back_sizes.insert_at(size_t(d), first_size);
@@ -260,7 +260,7 @@ Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool
 }
 
 Tensor number_tensor(const Scalar& s) {
-  return scalar_tensor(s, s.is_float() ? DType::Float32 : s.is_bool() ? DType::Bool : DType::Int64);
+  return scalar_tensor(s, s.is_float() ? DType::Float64 : DType::Int64);
 }
 
 }  // namespace
@@ -271,8 +271,7 @@ Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& self, bool out_
 }
 Tensor searchsorted_scalar(const Tensor& sorted_sequence, const Scalar& self, bool out_int32, bool right,
                            const std::optional<std::string>& side, const Tensor& sorter) {
-  const Tensor value = self.is_float() ? scalar_tensor(self, DType::Float64) : number_tensor(self);
-  return search(sorted_sequence, value, out_int32, right, side, sorter, "searchsorted");
+  return search(sorted_sequence, number_tensor(self), out_int32, right, side, sorter, "searchsorted");
 }
 Tensor bucketize(const Tensor& self, const Tensor& boundaries, bool out_int32, bool right) {
   TORCHY_CHECK(boundaries.ndim() == 1, "bucketize: boundaries must be 1-d, got shape ",
@@ -280,8 +279,7 @@ Tensor bucketize(const Tensor& self, const Tensor& boundaries, bool out_int32, b
   return search(boundaries, self, out_int32, right, std::nullopt, Tensor(), "bucketize");
 }
 Tensor bucketize_scalar(const Scalar& self, const Tensor& boundaries, bool out_int32, bool right) {
-  const Tensor value = self.is_float() ? scalar_tensor(self, DType::Float64) : number_tensor(self);
-  return bucketize(value, boundaries, out_int32, right);
+  return bucketize(number_tensor(self), boundaries, out_int32, right);
 }
 
 }  // namespace torchy::kernels
