@@ -243,7 +243,7 @@ def _save_lines(op: Op, inplace: bool, results: bool) -> list[str]:
             value = "self" if inplace else (s.name if len(op.returns) > 1 else "result")
             lines.append(f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save_output({value}, {s.output});")
         else:
-            value = "kernels::clone(self)" if inplace and s.name == op.params[0].name else s.name
+            value = "ops::clone(self)" if inplace and s.name == op.params[0].name else s.name
             lines.append(f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save({value});")
     return lines
 

@@ -1,12 +1,16 @@
 // Adding a finished gradient to a leaf. Layer: autograd.
 #include "accumulate.h"
 
+#include <chrono>
+#include <thread>
+
+#include "../kernels/pointwise.h"
 #include "ops_gen.h"
 
 namespace torchy {
 
 AccumulateGrad::AccumulateGrad(TensorImpl* variable)
-    : Node(UINT64_MAX), variable_(Tensor::borrow(variable)) {
+    : Node(kAccumulateSequence), variable_(Tensor::borrow(variable)) {
   add_input(variable);
 }
 
@@ -31,13 +35,33 @@ Node* gradient_accumulator(TensorImpl* leaf) {
 
 void forget_variable(Node*) {}  // the accumulator holds the leaf, so a dying leaf has none
 
-AccumulateGrad* as_accumulator(Node* node) { return dynamic_cast<AccumulateGrad*>(node); }
+AccumulateGrad* as_accumulator(Node* node) {
+  return node->sequence_nr() == kAccumulateSequence ? static_cast<AccumulateGrad*>(node) : nullptr;
+}
+
+static void wait_for_other_threads() {
+  LongSection unlocked;
+  std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
 
 void AccumulateGrad::apply(TensorList& grads, TensorList&) {
   if (!grads[0].defined()) return;
   AutogradMeta* m = meta_of(variable_.impl());
   if (!m || !m->requires_grad) return;
-  Tensor grad = std::move(grads[0]);
+  while (busy_) wait_for_other_threads();
+  busy_ = true;
+  try {
+    add(std::move(grads[0]));
+  } catch (...) {
+    busy_ = false;
+    throw;
+  }
+  busy_ = false;
+  for_each_hook(m->post_accumulate, [&](TensorHook& hook) { hook.call(variable_); });
+}
+
+void AccumulateGrad::add(Tensor grad) {
+  AutogradMeta* m = meta_of(variable_.impl());
   if (!m->grad.defined()) {
     // A gradient nobody else holds becomes .grad itself; anything shared, expanded or recorded is copied.
     bool own = grad->use_count() == 1 && grad.storage()->use_count() == 1 && !grad_enabled() &&
@@ -51,9 +75,10 @@ void AccumulateGrad::apply(TensorList& grads, TensorList&) {
   } else if (grad_enabled()) {
     m->grad = ops::add(m->grad, grad);
   } else {
-    ops::add_(m->grad, grad);
+    check_inplace(m->grad, false, "accumulate_grad");
+    kernels::pointwise2_into(kernels::Pw::add, m->grad, m->grad, grad);
+    mark_written(m->grad, "accumulate_grad");
   }
-  for (size_t i = 0; i < m->post_accumulate.size(); ++i) m->post_accumulate[i]->call(variable_);
 }
 
 }  // namespace torchy

@@ -5,9 +5,11 @@
 
 namespace torchy {
 
+// Accumulators sort before every operation's node, and no other node has this number.
+constexpr uint64_t kAccumulateSequence = UINT64_MAX;
+
 class AccumulateGrad final : public Node {
  public:
-  // Sorts before every operation's node: gradients are stored as soon as they are complete.
   explicit AccumulateGrad(TensorImpl* variable);
   ~AccumulateGrad() override;
   void apply(TensorList& grads, TensorList& out) override;
@@ -15,7 +17,9 @@ class AccumulateGrad final : public Node {
   TensorImpl* variable() const { return variable_.impl(); }
 
  private:
+  void add(Tensor grad);
   Tensor variable_;
+  bool busy_ = false;  // a thread is adding; long sums release the interpreter lock
 };
 
 // The accumulator of a leaf, counted for the caller.

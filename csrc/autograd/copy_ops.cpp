@@ -113,9 +113,8 @@ void set_(const Tensor& self, const Tensor& source) {
 void detach_(const Tensor& self) {
   TORCHY_CHECK(!self->base, "detach_: Can't detach views in-place. Use detach() instead.");
   if (AutogradMeta* m = meta_of(self.impl())) {
-    m->grad_fn = NodeRef();
+    set_grad_fn(self.impl(), NodeRef(), 0);
     m->requires_grad = false;
-    m->output_nr = 0;
   }
 }
 

@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "accumulate.h"
@@ -28,14 +29,39 @@ struct BySequence {
   bool operator()(const NodeRef& a, const NodeRef& b) const { return a->sequence_nr() < b->sequence_nr(); }
 };
 
+// The working lists of a run; the usual run reuses one set, so that it allocates nothing.
+struct Buffers {
+  std::vector<NodeRef> roots, heap;
+  std::vector<Edge> edges;  // of the roots
+  std::vector<Node*> stack;
+  std::vector<Capture> captures;
+  TensorList in, out;
+  void clear() {
+    roots.clear();
+    heap.clear();
+    edges.clear();
+    stack.clear();
+    captures.clear();
+    in.clear();
+    out.clear();
+    constexpr size_t kKeep = 4096;
+    if (heap.capacity() > kKeep) heap = {};
+    if (stack.capacity() > kKeep) stack = {};
+  }
+};
+Buffers shared_buffers;  // of the run that owns the scratch
+
 class Run {
  public:
   Run(const BackwardOptions& options, bool limited)
       : options_(options), limited_(limited), run_(++run_counter), owner_(!scratch_busy) {
     if (owner_) scratch_busy = true;
+    else own_.emplace();
+    b_ = owner_ ? &shared_buffers : &*own_;
   }
   ~Run() {
     if (failed_) drop_waiting_gradients();
+    b_->clear();
     if (owner_) scratch_busy = false;
   }
 
@@ -43,17 +69,24 @@ class Run {
     if (!owner_) return map_[n];
     return n->scratch;
   }
-  void add_root(Node* n) {
-    n->retain();
-    roots_.emplace_back(n);
+  // Takes over the edge's count.
+  void add_root(const Edge& e) {
+    b_->roots.emplace_back(e.node);
+    b_->edges.push_back(e);
   }
-  void add_capture(Node* n, uint32_t nr, size_t input) { captures_.push_back({n, nr, Tensor(), input}); }
+  void add_capture(const Edge& e, size_t input) {
+    hold_.emplace_back(e.node);
+    b_->captures.push_back({e.node, e.nr, Tensor(), input});
+  }
+  void seed(size_t root, Tensor grad) {
+    const Edge& e = b_->edges[root];
+    add_gradient(at(e.node), e.nr, std::move(grad));
+  }
 
   void count_dependencies();
   void mark_needed();
-  void seed(Node* n, uint32_t nr, const Tensor& grad) { add_gradient(at(n), nr, grad); }
   void loop();
-  std::vector<Capture>& captures() { return captures_; }
+  std::vector<Capture>& captures() { return b_->captures; }
   bool limited() const { return limited_; }
 
  private:
@@ -78,25 +111,21 @@ class Run {
   bool owner_;
   bool failed_ = true;  // until the loop ends
   std::unordered_map<Node*, Scratch> map_;
-  std::vector<NodeRef> roots_;
-  std::vector<NodeRef> heap_;
+  Buffers* b_;
+  std::optional<Buffers> own_;
+  std::vector<NodeRef> hold_;  // nodes of captures
   NodeRef next_;
-  std::vector<Capture> captures_;
-  TensorList in_, out_;
-
-  friend TensorList torchy::run_backward(const TensorList&, const TensorList&, const TensorList&,
-                                         const BackwardOptions&);
 };
 
 void Run::count_dependencies() {
-  std::vector<Node*> stack;
+  std::vector<Node*>& stack = b_->stack;
   auto visit = [&](Node* n) {
     Scratch& s = at(n);
     if (s.run == run_) return;
     enter(s);
     stack.push_back(n);
   };
-  for (NodeRef& r : roots_) visit(r.get());
+  for (NodeRef& r : b_->roots) visit(r.get());
   while (!stack.empty()) {
     Node* n = stack.back();
     stack.pop_back();
@@ -107,7 +136,7 @@ void Run::count_dependencies() {
       ++at(to).deps;
     }
   }
-  for (Capture& c : captures_) {
+  for (Capture& c : b_->captures) {
     Scratch& s = at(c.node);
     if (s.run == run_) s.captured = true;
   }
@@ -116,7 +145,7 @@ void Run::count_dependencies() {
 // After an error gradients may still wait in nodes, which live on with their graph.
 void Run::drop_waiting_gradients() {
   std::vector<Node*> stack;
-  for (NodeRef& r : roots_) stack.push_back(r.get());
+  for (NodeRef& r : b_->roots) stack.push_back(r.get());
   while (!stack.empty()) {
     Node* n = stack.back();
     stack.pop_back();
@@ -135,7 +164,7 @@ void Run::mark_needed() {
   struct Frame { Node* node; uint32_t edge; };
   std::unordered_map<Node*, bool> done;
   std::vector<Frame> stack;
-  for (NodeRef& r : roots_) {
+  for (NodeRef& r : b_->roots) {
     if (done.count(r.get())) continue;
     done[r.get()] = false;
     stack.push_back({r.get(), 0});
@@ -178,24 +207,24 @@ void Run::add_gradient(Scratch& s, uint32_t nr, Tensor grad) {
 
 void Run::push_ready(NodeRef n) {
   if (!next_) {
-    if (heap_.empty() || !BySequence{}(n, heap_.front())) {
+    if (b_->heap.empty() || !BySequence{}(n, b_->heap.front())) {
       next_ = std::move(n);
       return;
     }
   } else if (BySequence{}(next_, n)) {
     std::swap(next_, n);
   }
-  heap_.push_back(std::move(n));
-  std::push_heap(heap_.begin(), heap_.end(), BySequence{});
+  b_->heap.push_back(std::move(n));
+  std::push_heap(b_->heap.begin(), b_->heap.end(), BySequence{});
 }
 
 Tensor Run::validate(Tensor grad, Node* from, uint32_t index, const Edge& edge) {
   const GradMeta& want = edge.node->input_meta(edge.nr);
   if (grad.sizes() != want.sizes()) {
     if (!broadcastable_to(want.sizes(), grad.sizes()))
-      fail(from->info().name, ": returned a gradient of shape ", grad.sizes(), " at index ", index,
-           ", but the input it belongs to (of ", edge.node->info().name, ") has shape ", want.sizes(),
-           "; a gradient must have the shape of its input, or one that broadcasts from it");
+      fail("Function ", from->info().name, " returned an invalid gradient at index ", index, " - got ", grad.sizes(),
+           " but expected shape compatible with ", want.sizes(), ", the shape of its input (made by ",
+           edge.node->info().name, "); a gradient must have its input's shape, or one that broadcasts from it");
     grad = ops::sum_to_size(grad, want.sizes());
   }
   if (grad.dtype() != want.dtype()) {
@@ -217,59 +246,61 @@ void Run::deliver(Node* n, TensorList& out) {
   }
 }
 
-void run_pre_hooks(Node* n, TensorList& in) {
+// Hooks of the tensors whose gradients these are; what they return is also what is captured.
+void run_tensor_hooks(Node* n, TensorList& in) {
   if (AccumulateGrad* acc = n->sequence_nr() == UINT64_MAX ? as_accumulator(n) : nullptr) {
     if (AutogradMeta* m = meta_of(acc->variable()))
-      for (size_t i = 0; i < m->hooks.size(); ++i)
-        if (in[0].defined())
-          if (Tensor r = m->hooks[i]->call(in[0]); r.defined()) in[0] = std::move(r);
+      for_each_hook(m->hooks, [&](TensorHook& hook) {
+        if (!in[0].defined()) return;
+        if (Tensor r = hook.call(in[0]); r.defined()) in[0] = std::move(r);
+      });
   }
   NodeHooks* hooks = n->hooks_if_any();
   if (!hooks) return;
-  for (size_t i = 0; i < hooks->tensor_pre.size(); ++i) {
-    Tensor& g = in[hooks->tensor_pre[i].first];
-    if (!g.defined()) continue;
-    if (Tensor r = hooks->tensor_pre[i].second->call(g); r.defined()) g = std::move(r);
-  }
+  for_each_hook(hooks->tensor_pre, [&](TensorHook& hook) {
+    Tensor& g = in[hook.input];
+    if (!g.defined()) return;
+    if (Tensor r = hook.call(g); r.defined()) g = std::move(r);
+  });
   for (size_t i = 0; i < hooks->retain.size(); ++i) {
     auto [nr, t] = hooks->retain[i];
     if (!in[nr].defined()) continue;
     AutogradMeta* m = meta_of(t);
     m->grad = m->grad.defined() ? ops::add(m->grad, in[nr]) : in[nr];
   }
-  for (size_t i = 0; i < hooks->pre.size(); ++i) hooks->pre[i]->call(in, in);
 }
 
 void Run::execute(Node* n) {
   Scratch& s = at(n);
-  in_.clear();
-  in_.push_back(std::move(s.slot));
+  b_->in.clear();
+  b_->in.push_back(std::move(s.slot));
   for (uint32_t i = 1; i < n->num_inputs(); ++i)
-    in_.push_back(s.more && i - 1 < s.more->size() ? std::move((*s.more)[i - 1]) : Tensor());
+    b_->in.push_back(s.more && i - 1 < s.more->size() ? std::move((*s.more)[i - 1]) : Tensor());
   s.more.reset();
-  run_pre_hooks(n, in_);
+  run_tensor_hooks(n, b_->in);
   if (s.captured)
-    for (Capture& c : captures_)
-      if (c.node == n) c.grad = in_[c.nr];
+    for (Capture& c : b_->captures)
+      if (c.node == n) c.grad = b_->in[c.nr];
   if (!s.needed) return;
 
-  out_.clear();
-  out_.resize(n->num_edges());
+  b_->out.clear();
+  b_->out.resize(n->num_edges());
   NodeHooks* hooks = n->hooks_if_any();
+  if (hooks) for_each_hook(hooks->pre, [&](NodeHook& hook) { hook.call(b_->in, b_->in); });
   if (hooks && !hooks->post.empty()) {
-    TensorList in = in_;
-    n->apply(in_, out_);
-    for (size_t i = 0; i < hooks->post.size(); ++i) hooks->post[i]->call(out_, in);
+    TensorList in = b_->in;
+    n->apply(b_->in, b_->out);
+    for_each_hook(hooks->post, [&](NodeHook& hook) { hook.call(b_->out, in); });
   } else {
-    n->apply(in_, out_);
+    n->apply(b_->in, b_->out);
   }
   if (!options_.retain_graph) n->release_saved();
-  deliver(n, out_);
+  deliver(n, b_->out);
 }
 
 void Run::loop() {
   NoGradGuard mode(!options_.create_graph);
-  for (NodeRef& r : roots_) {
+  for (NodeRef& r : b_->roots) {
     Scratch& s = at(r.get());
     if (s.deps == 0 && s.run == run_ && (s.needed || s.captured)) {
       s.deps = UINT32_MAX;  // several roots may be one node: push once
@@ -277,15 +308,15 @@ void Run::loop() {
     }
   }
   uint32_t count = 0;
-  while (next_ || !heap_.empty()) {
+  while (next_ || !b_->heap.empty()) {
     NodeRef n;
     if (next_) {
       n = std::move(next_);
       next_ = NodeRef();
     } else {
-      std::pop_heap(heap_.begin(), heap_.end(), BySequence{});
-      n = std::move(heap_.back());
-      heap_.pop_back();
+      std::pop_heap(b_->heap.begin(), b_->heap.end(), BySequence{});
+      n = std::move(b_->heap.back());
+      b_->heap.pop_back();
     }
     execute(n.get());
     if ((++count & 4095) == 0 && engine_breather) engine_breather();
@@ -313,52 +344,36 @@ Tensor first_gradient(const Tensor& root, const Tensor& grad) {
 
 [[noreturn]] void no_graph(const Tensor& root, size_t index) {
   const char* why = !is_differentiable(root.dtype())
-      ? "it has an integer or bool dtype, which cannot carry gradients"
-      : "it was made without recording: from inputs none of which requires grad, under no_grad, or by detach()";
-  fail("element ", index, " of tensors does not require grad and does not have a grad_fn: ", why,
-       "; set requires_grad=True on the inputs before computing it");
+      ? "it has an integer or bool dtype, which cannot carry gradients; convert before computing it"
+      : root->has(kDetached) ? "the graph was cut by detach() or .data; use the tensor itself"
+      : root->has(kMadeWithoutGrad) ? "it was computed under no_grad or inference_mode; compute it outside"
+      : "none of its inputs requires grad; set requires_grad=True on them before computing it";
+  fail("element ", index, " of tensors does not require grad and does not have a grad_fn: ", why);
 }
 
 }  // namespace
 
-TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+TensorList run_backward(const Tensor* roots, size_t count, const TensorList& grads, const TensorList& inputs,
                         const BackwardOptions& options) {
   Run run(options, !inputs.empty());
-  std::vector<Edge> edges;
-  TensorList firsts;
-  std::vector<NodeRef> hold;
-  for (size_t i = 0; i < roots.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     if (!requires_grad(roots[i])) no_graph(roots[i], i);
-    Edge e = gradient_edge(roots[i]);
-    hold.emplace_back(e.node);
-    edges.push_back(e);
-    firsts.push_back(first_gradient(roots[i], i < grads.size() ? grads[i] : Tensor()));
+    run.add_root(gradient_edge(roots[i]));
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     TORCHY_CHECK(requires_grad(inputs[i]), "One of the differentiated Tensors does not require grad: input ", i,
                  " of shape ", inputs[i].sizes(), "; set requires_grad=True on it before the computation");
-    Edge e = gradient_edge(inputs[i]);
-    hold.emplace_back(e.node);
-    run.add_capture(e.node, e.nr, i);
+    if (options.accumulate) retain_grad(inputs[i]);  // non-leaves keep theirs too
+    run.add_capture(gradient_edge(inputs[i]), i);
   }
-  for (const Edge& e : edges) run.add_root(e.node);
   run.count_dependencies();
   if (run.limited()) run.mark_needed();
-  for (size_t i = 0; i < edges.size(); ++i) run.seed(edges[i].node, edges[i].nr, firsts[i]);
-  firsts.clear();
+  for (size_t i = 0; i < count; ++i) run.seed(i, first_gradient(roots[i], i < grads.size() ? grads[i] : Tensor()));
   run.loop();
 
   TensorList results(inputs.size());
   for (Capture& c : run.captures()) results[c.input] = std::move(c.grad);
-  if (options.accumulate) {
-    // backward(inputs=...) on non-leaves stores their gradients too
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (is_leaf(inputs[i].impl()) || !results[i].defined()) continue;
-      AutogradMeta* m = meta_of(inputs[i].impl());
-      m->grad = m->grad.defined() ? ops::add(m->grad, results[i]) : results[i];
-    }
-    return {};
-  }
+  if (options.accumulate) return {};
   if (!options.allow_unused)
     for (size_t i = 0; i < results.size(); ++i)
       TORCHY_CHECK(results[i].defined(), "One of the differentiated Tensors appears to not have been used in the "

@@ -14,7 +14,7 @@ struct BackwardOptions {
 
 // Runs backward from `roots` with first gradients `grads` (undefined: ones, for one-element roots).
 // With `inputs`, only what leads to them runs; without accumulate their gradients are returned.
-TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+TensorList run_backward(const Tensor* roots, size_t count, const TensorList& grads, const TensorList& inputs,
                         const BackwardOptions& options);
 
 // Called every few thousand nodes so that other threads run and Ctrl-C works. Set by the binding.

@@ -12,6 +12,14 @@ namespace {
 struct FreeMeta { FreeMeta* next; };
 FreeMeta* free_metas = nullptr;
 int free_count = 0;
+
+void forget_retained(AutogradMeta* m) {
+  NodeHooks* hooks = m->grad_fn ? m->grad_fn->hooks_if_any() : nullptr;
+  if (!hooks) return;
+  auto& list = hooks->retain;
+  for (size_t i = list.size(); i-- > 0;)
+    if (list[i].second == m->self) list.erase(list.begin() + static_cast<ptrdiff_t>(i));
+}
 }  // namespace
 
 void* AutogradMeta::operator new(size_t size) {
@@ -36,13 +44,7 @@ void AutogradMeta::operator delete(void* p, size_t) {
 
 AutogradMeta::~AutogradMeta() {
   if (accumulator) forget_variable(accumulator);
-  if (retains_grad && grad_fn) {
-    if (NodeHooks* hooks = grad_fn->hooks_if_any()) {
-      auto& list = hooks->retain;
-      for (size_t i = 0; i < list.size(); ++i)
-        if (list[i].second == self) list.erase(list.begin() + static_cast<ptrdiff_t>(i--));
-    }
-  }
+  if (retains_grad) forget_retained(this);
 }
 
 AutogradMeta* ensure_meta(TensorImpl* t) {
@@ -54,15 +56,24 @@ AutogradMeta* ensure_meta(TensorImpl* t) {
   return meta_of(t);
 }
 
+void set_grad_fn(TensorImpl* t, NodeRef node, uint32_t output_nr) {
+  AutogradMeta* m = ensure_meta(t);
+  if (m->retains_grad) {
+    forget_retained(m);
+    if (node) node->hooks().retain.emplace_back(output_nr, t);
+  }
+  m->grad_fn = std::move(node);
+  m->output_nr = output_nr;
+}
+
 Node* grad_fn(TensorImpl* t) {
   AutogradMeta* m = meta_of(t);
   if (t->base && !t->has(kNoGradView)) {
     bool stale = m && m->grad_fn ? m->view_version != t->version() : true;
     if (stale && has_own_grad(t->base) && !(m && m->requires_grad)) {
       // The memory this view looks at was changed: its history is now that of the base.
-      m = ensure_meta(t);
-      m->grad_fn = make_view_node(t);
-      m->output_nr = 0;
+      set_grad_fn(t, make_view_node(t), 0);
+      m = meta_of(t);
       m->view_version = t->version();
     }
   }
@@ -130,24 +141,13 @@ void rebase_history(const Tensor& self, NodeRef node) {
   if (t->base) {
     Tensor base = Tensor::borrow(t->base);
     NodeRef copy = make_copy_slices(base, self, std::move(node));
-    AutogradMeta* m = ensure_meta(base.impl());
-    m->grad_fn = copy;
-    m->output_nr = 0;
-    m->requires_grad = false;
+    set_grad_fn(base.impl(), copy, 0);
+    meta_of(base.impl())->requires_grad = false;
     // Self's own history is stale now (its version moved on) and is regenerated from the base.
-    AutogradMeta* own = ensure_meta(t);
-    own->grad_fn = NodeRef();
+    set_grad_fn(t, NodeRef(), 0);
     return;
   }
-  AutogradMeta* m = ensure_meta(t);
-  if (m->retains_grad && m->grad_fn) {  // retain_grad follows the tensor, not the old value
-    auto& list = m->grad_fn->hooks().retain;
-    for (size_t i = 0; i < list.size(); ++i)
-      if (list[i].second == t) list.erase(list.begin() + static_cast<ptrdiff_t>(i--));
-    node->hooks().retain.emplace_back(0, t);
-  }
-  m->grad_fn = std::move(node);
-  m->output_nr = 0;
+  set_grad_fn(t, std::move(node), 0);
 }
 
 void set_requires_grad(const Tensor& t, bool value) {

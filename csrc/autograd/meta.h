@@ -22,13 +22,15 @@ class AutogradMeta final : public TensorMeta {
   Node* accumulator = nullptr;  // weak: cleared by the accumulator's destructor
   TensorImpl* self = nullptr;
   Tensor grad;
-  std::vector<std::unique_ptr<TensorHook>> hooks;  // of a leaf
-  std::vector<std::unique_ptr<TensorHook>> post_accumulate;
+  HookList<TensorHook> hooks;  // of a leaf
+  HookList<TensorHook> post_accumulate;
   std::string name;
 };
 
 inline AutogradMeta* meta_of(const TensorImpl* t) { return static_cast<AutogradMeta*>(t->meta); }
 AutogradMeta* ensure_meta(TensorImpl* t);
+// Replaces the node that made t; retain_grad follows.
+void set_grad_fn(TensorImpl* t, NodeRef node, uint32_t output_nr);
 
 inline bool has_own_grad(const TensorImpl* t) {
   AutogradMeta* m = meta_of(t);

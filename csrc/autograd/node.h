@@ -13,6 +13,7 @@
 namespace torchy {
 
 class Node;
+class NodeRef;
 
 // What the table says of the operation a node came from; generated, one per node type.
 struct OpInfo {
@@ -52,23 +53,43 @@ class GradMeta {
   std::unique_ptr<IntVec> heap_;
 };
 
-// A user's function on gradients; the binding derives from these.
-struct TensorHook {
-  virtual ~TensorHook() = default;
-  virtual Tensor call(const Tensor& grad) = 0;  // undefined result: gradient unchanged
+// A user's function on gradients; the binding derives from these. A removed hook lets go of its
+// function at once and leaves its list when that is next walked.
+struct Hook {
+  virtual ~Hook() = default;
+  virtual void drop() = 0;
+  virtual void* python() const = 0;  // for the collector; null once dropped
   int64_t id = 0;
+  uint32_t input = 0;  // of the node, for hooks of its results
+  bool removed = false;
 };
-struct NodeHook {
-  virtual ~NodeHook() = default;
+struct TensorHook : Hook {
+  virtual Tensor call(const Tensor& grad) = 0;  // undefined result: gradient unchanged
+};
+struct NodeHook : Hook {
   // pre: (grads, -) before the node; post: (its outputs, its inputs) after. May replace `grads`.
   virtual void call(TensorList& grads, const TensorList& inputs) = 0;
-  int64_t id = 0;
 };
+template <class H> using HookList = std::vector<std::shared_ptr<H>>;
 struct NodeHooks {
-  std::vector<std::pair<uint32_t, std::unique_ptr<TensorHook>>> tensor_pre;
+  HookList<TensorHook> tensor_pre;
   std::vector<std::pair<uint32_t, TensorImpl*>> retain;  // borrowed: the tensor unregisters itself
-  std::vector<std::unique_ptr<NodeHook>> pre, post;
+  HookList<NodeHook> pre, post;
 };
+template <class H> void purge_removed(HookList<H>& list) {
+  for (size_t i = list.size(); i-- > 0;)
+    if (list[i]->removed) list.erase(list.begin() + static_cast<ptrdiff_t>(i));
+}
+// Calls what was registered when the walk began: hooks may remove themselves and others meanwhile.
+template <class H, class F> void for_each_hook(HookList<H>& list, F&& call) {
+  if (list.empty()) return;
+  {
+    HookList<H> walked = list;
+    for (auto& hook : walked)
+      if (hook->python()) call(*hook);
+  }
+  purge_removed(list);
+}
 
 // What one run of the engine keeps per node. Lives in the node for the first run in progress, in a
 // map for any other run (backward inside a hook, a second thread on the same graph).
@@ -93,7 +114,8 @@ class Node {
   virtual void apply(TensorList& grads, TensorList& out) = 0;
   virtual const OpInfo& info() const = 0;
   virtual void release_saved() {}
-  virtual Node* view_function() { return nullptr; }
+  // The node that stands for the result of an in-place operation on a view (see CopySlices).
+  virtual NodeRef result_of_inner() const;
 
   void retain() { ++refcount_; }
   void release() {
@@ -133,6 +155,7 @@ class Node {
   static void operator delete(void* p, size_t size);
 
   Scratch scratch;
+  Node* outer = nullptr;   // the CopySlices that runs this node, borrowed
   void* python = nullptr;  // the Python wrapper, borrowed
   void* metadata = nullptr;  // the Python dict, owned; freed by release_metadata
 
@@ -189,5 +212,7 @@ class NodeRef {
  private:
   Node* p_ = nullptr;
 };
+
+inline NodeRef Node::result_of_inner() const { return NodeRef(); }
 
 }  // namespace torchy

@@ -33,6 +33,11 @@ Tensor SavedTensor::unpack(Node* owner) const {
   // Second derivatives need the result with its history again.
   Tensor t = alias(tensor_);
   AutogradMeta* m = ensure_meta(t.impl());
+  if (owner->outer) {  // an in-place operation on a view: its result is that part of the changed base
+    m->grad_fn = owner->outer->result_of_inner();
+    m->grad_fn->add_input(t.impl());
+    return t;
+  }
   m->grad_fn = NodeRef::borrow(owner);
   m->output_nr = static_cast<uint32_t>(output_nr_);
   return t;

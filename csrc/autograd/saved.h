@@ -32,7 +32,10 @@ class SavedTensor {
   // An input of the operation.
   void save(const Tensor& t) {
     tensor_ = t;
-    if (t.defined()) version_ = t->version();
+    if (!t.defined()) return;
+    version_ = t->version();
+    TORCHY_CHECK(!t->has(kInferenceTensor), "Inference tensors cannot be saved for backward: this one, of shape ",
+                 t.sizes(), ", was made under inference_mode; clone() it outside to get a normal tensor");
   }
   void save(const Tensor& t, bool wanted) {
     if (wanted) save(t);

@@ -28,7 +28,8 @@ enum TensorFlag : uint16_t {
   kInferenceTensor = 32,
   kOwnsPython = 64,       // this object keeps its Python wrapper alive, not the reverse
   kUnversioned = 128,     // `.data`: writing through it does not count as a change
-  kHasName = 256,
+  kDetached = 256,         // made by detach() or .data, for the error of a backward from it
+  kMadeWithoutGrad = 512,  // made under no_grad, likewise
 };
 
 class TensorImpl {

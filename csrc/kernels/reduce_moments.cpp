@@ -205,6 +205,8 @@ Tensor linalg_vector_norm(const Tensor& self, double ord, const OptDims& dim, bo
   TORCHY_CHECK(is_differentiable(want) && torchy::is_complex(want) == self.is_complex(),
                "linalg.vector_norm: dtype ", dtype_name(want), " for an input of ",
                dtype_name(self.dtype()), "; both must be real floating point, or both complex");
+  TORCHY_CHECK(itemsize(want) >= itemsize(self.dtype()), "linalg.vector_norm: dtype ", dtype_name(want),
+               " would narrow the input's ", dtype_name(self.dtype()), "; convert the input first");
   const uint64_t mask = mask_of(self, dim, "linalg.vector_norm");
   const DType compute = compute_dtype(want);
   const ReducePlan plan = make_plan(to_dtype(self, compute), mask, keepdim);

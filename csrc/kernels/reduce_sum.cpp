@@ -58,8 +58,8 @@ template <class T> struct AddInt {
   char* out;
   DType dtype;
   int64_t start() const { return 0; }
-  void add(int64_t& a, T x) const { a += int64_t(x); }
-  void merge(int64_t& a, int64_t b) const { a += b; }
+  void add(int64_t& a, T x) const { a = plus(a, int64_t(x)); }
+  void merge(int64_t& a, int64_t b) const { a = plus(a, b); }
   void finish(int64_t a, int64_t, int64_t i) const {
     if (dtype == DType::Int64) reinterpret_cast<int64_t*>(out)[i] = a;
     else Scalar(a).store(dtype, out + i * itemsize(dtype));
@@ -160,15 +160,8 @@ template <class T> struct Multiply {
   char* out;
   DType dtype;
   A start() const { return A(1); }
-  void add(A& a, T x) const {
-    if constexpr (IsComplex<T>::value) merge(a, A(x.real(), x.imag()));
-    else a *= A(x);
-  }
-  void merge(A& a, A b) const {
-    if constexpr (IsComplex<T>::value)  // no NaN repair: one multiplication is four
-      a = A(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real());
-    else a *= b;
-  }
+  void add(A& a, T x) const { a = times(a, convert<A>(x)); }
+  void merge(A& a, A b) const { a = times(a, b); }
   void finish(A a, int64_t, int64_t i) const {
     Scalar(a).store(dtype, out + i * itemsize(dtype));
   }

@@ -75,19 +75,20 @@ template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, 
       const int64_t end = std::min(n, (leaf + 1) * kRowBlock);
       int64_t i = leaf * kRowBlock;
       for (; i + 8 <= end; i += 8)
-        for (int j = 0; j < 8; ++j) lanes[j] += convert<Acc>(x[i + j]);
-      for (; i < end; ++i) lanes[0] += convert<Acc>(x[i]);
-      before[size_t(leaf)] = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-                             ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+        for (int j = 0; j < 8; ++j) lanes[j] = plus(lanes[j], convert<Acc>(x[i + j]));
+      for (; i < end; ++i) lanes[0] = plus(lanes[0], convert<Acc>(x[i]));
+      for (int half = 4; half > 0; half /= 2)
+        for (int j = 0; j < half; ++j) lanes[j] = plus(lanes[j], lanes[j + half]);
+      before[size_t(leaf)] = lanes[0];
     }
   });
   Acc total = Acc(0);
   for (int64_t leaf = 0; leaf < leaves; ++leaf) {
     const Acc here = before[size_t(leaf)];
     before[size_t(leaf)] = total;
-    total += here;
+    total = plus(total, here);
   }
-  auto add = [](Acc& a, T v) { a += convert<Acc>(v); };
+  auto add = [](Acc& a, T v) { a = plus(a, convert<Acc>(v)); };
   parallel_for(0, leaves, kTogether, [&](int64_t b, int64_t e) {
     for (int64_t leaf = b; leaf < e; leaf += kTogether) {
       const int64_t at = leaf * kRowBlock, count = std::min(kTogether, e - leaf);
@@ -128,7 +129,7 @@ template <class T> Tensor run_cumsum(const Tensor& x, int64_t dim) {
       scan_long_sum<T, T, A>(x.data<T>() + o * s.n, out.data<T>() + o * s.n, s.n);
     return out;
   }
-  return scan<T, T, A>(x, dim, A(0), [](A& a, T v) { a += convert<A>(v); });
+  return scan<T, T, A>(x, dim, A(0), [](A& a, T v) { a = plus(a, convert<A>(v)); });
 }
 
 template <class T> Tensor run_cumprod(const Tensor& x, int64_t dim) {

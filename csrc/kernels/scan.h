@@ -32,12 +32,4 @@ struct Lines {
   }
 };
 
-// Complex multiplication without the repair of NaN, which costs a call.
-template <class T> T times(T a, T b) {
-  if constexpr (IsComplex<T>::value)
-    return T(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real());
-  else
-    return a * b;
-}
-
 }  // namespace torchy::kernels

@@ -87,7 +87,11 @@ Tensor unsafe_view(const Tensor& self, IntSpan size) {
 }
 
 Tensor alias_view(const Tensor& self) { return make_view(self, self.sizes(), self.strides(), self.offset()); }
-Tensor detach(const Tensor& self) { return torchy::alias(self); }
+Tensor detach(const Tensor& self) {
+  Tensor result = torchy::alias(self);
+  result->set(kDetached);
+  return result;
+}
 
 Tensor squeeze(const Tensor& self) {
   Geometry g;

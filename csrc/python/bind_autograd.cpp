@@ -27,13 +27,15 @@ TensorList backward(const TensorList& roots, const TensorList& grads, const Tens
   options.create_graph = create_graph;
   options.accumulate = accumulate;
   options.allow_unused = allow_unused;
-  return run_backward(roots, grads, inputs, options);
+  return run_backward(roots.data(), roots.size(), grads, inputs, options);
 }
 
 // t.backward(): the whole call without Python in between for the usual case.
 PyObject* backward_one(PyObject*, PyObject* t) {
   TORCHY_TRY
-  run_backward({unwrap(t)}, {}, {}, {});
+  Tensor root = unwrap(t);
+  static const BackwardOptions options;
+  run_backward(&root, 1, {}, {}, options);
   Py_RETURN_NONE;
   TORCHY_CATCH(nullptr)
 }

@@ -23,6 +23,7 @@ class FunctionNode final : public Node {
   }
   void apply(TensorList& grads, TensorList& out) override {
     if (materialize_) fill_undefined(this, grads);
+    for (uint32_t i : skipped) grads[i].reset();
     bool any = false;
     for (const Tensor& g : grads) any = any || g.defined();
     if (!any) return;
@@ -37,6 +38,7 @@ class FunctionNode final : public Node {
     }
   }
   std::vector<SavedTensor> saved;
+  std::vector<uint32_t> skipped;  // results that are no tensors
 
  private:
   std::string name_;
@@ -45,6 +47,7 @@ class FunctionNode final : public Node {
   bool materialize_;
 };
 
+// outputs: undefined for what is no tensor.
 void attach(const std::string& name, nb::object backward, const TensorList& inputs, const TensorList& outputs,
             const TensorList& saved, const std::vector<bool>& differentiable, const std::vector<bool>& dirty,
             bool materialize) {
@@ -53,16 +56,24 @@ void attach(const std::string& name, nb::object backward, const TensorList& inpu
   for (const Tensor& t : inputs) add_edges(node, t);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& t = outputs[i];
-    if (!t.defined()) fail_type(name, ": forward must return Tensors, or a tuple of them");
+    if (!t.defined()) {  // not a tensor: passed through, its gradient is None
+      node->skipped.push_back(node->add_input(wrap_number(Scalar(0.0)).impl()));
+      continue;
+    }
     if (dirty[i]) {
       check_inplace(t, true, name.c_str());
       mark_written(t, "autograd.Function (mark_dirty)");
+      if (t->base) {
+        TORCHY_CHECK(outputs.size() == 1 && !inputs.empty() && inputs[0].is_same(t), name, ": a view changed in place "
+                     "(mark_dirty) must be the first input and the only output; clone() it, or return one tensor");
+        rebase_history(t, hold);
+        continue;
+      }
     }
     uint32_t nr = node->add_input(t.impl());
     if (!differentiable[i]) continue;
-    AutogradMeta* m = ensure_meta(t.impl());
-    m->grad_fn = hold;
-    m->output_nr = nr;
+    set_grad_fn(t.impl(), hold, nr);
+    AutogradMeta* m = meta_of(t.impl());
     m->requires_grad = false;
     if (t->base) m->view_version = t->version();
   }

@@ -16,18 +16,37 @@ Tensor hook_result(PyObject* result, const char* who) {
   return unwrap(result);
 }
 
+std::string hook_name(PyObject* fn) {
+  Ref name(PyObject_GetAttrString(fn, "__name__"));
+  const char* text = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
+  PyErr_Clear();
+  return text ? text : Py_TYPE(fn)->tp_name;
+}
+
 struct PyTensorHook final : TensorHook {
   explicit PyTensorHook(PyObject* f) : fn(Ref::borrow(f)) { id = next_hook_id++; }
+  void drop() override { fn = Ref(); }
+  void* python() const override { return fn.get(); }
   Tensor call(const Tensor& grad) override {
     Ref arg(wrap(grad));
     Ref f = Ref::borrow(fn.get());  // the hook may remove itself
     Ref result(check_python(PyObject_CallOneArg(f.get(), arg.get())));
+    if (after_accumulate) {
+      if (result.get() != Py_None) fail("hook '", hook_name(f.get()), "': post accumulate grad hooks should return None");
+      return Tensor();
+    }
     Tensor r = hook_result(result.get(), "hook");
-    if (r.defined() && r.sizes() != grad.sizes())
-      fail("hook: has changed the size of value: the gradient has shape ", grad.sizes(), ", the hook returned ", r.sizes());
+    if (!r.defined()) return r;
+    if (r.sizes() != grad.sizes())
+      fail("hook '", hook_name(f.get()), "' has changed the size of value: the gradient has shape ", grad.sizes(),
+           ", the hook returned ", r.sizes());
+    if (r.dtype() != grad.dtype())
+      fail("hook '", hook_name(f.get()), "' has changed the type of value: the gradient is ", dtype_name(grad.dtype()),
+           ", the hook returned ", dtype_name(r.dtype()));
     return r;
   }
   Ref fn;
+  bool after_accumulate = false;
 };
 
 Ref to_tuple(const TensorList& list) {
@@ -38,6 +57,8 @@ Ref to_tuple(const TensorList& list) {
 
 struct PyNodeHook final : NodeHook {
   PyNodeHook(PyObject* f, bool p) : fn(Ref::borrow(f)), pre(p) { id = next_hook_id++; }
+  void drop() override { fn = Ref(); }
+  void* python() const override { return fn.get(); }
   void call(TensorList& grads, const TensorList& inputs) override {
     Ref f = Ref::borrow(fn.get());
     Ref first = to_tuple(grads);
@@ -63,57 +84,27 @@ struct PyNodeHook final : NodeHook {
   bool pre;
 };
 
-// A handle keeps what carries the hook alive only as long as the handle itself lives.
+// A handle keeps nothing alive: neither the hook nor what carries it.
 struct PyHandle {
   PyObject_HEAD
-  PyObject* owner;  // Tensor or Node object
+  std::weak_ptr<Hook>* hook;
   int64_t id;
 };
 PyTypeObject* handle_type = nullptr;
 
-PyObject* make_handle(PyObject* owner, int64_t id) {
+PyObject* make_handle(const std::shared_ptr<Hook>& hook) {
   auto* h = PyObject_New(PyHandle, handle_type);
   if (!h) throw PythonError();
-  h->owner = Py_NewRef(owner);
-  h->id = id;
+  h->hook = new std::weak_ptr<Hook>(hook);
+  h->id = hook->id;
   return reinterpret_cast<PyObject*>(h);
 }
 
-template <class List> void erase_id(List& list, int64_t id) {
-  for (size_t i = 0; i < list.size(); ++i)
-    if (list[i]->id == id) {
-      auto dead = std::move(list[i]);
-      list.erase(list.begin() + static_cast<ptrdiff_t>(i));
-      return;
-    }
-}
-
-void remove_hook(PyObject* owner, int64_t id) {
-  if (is_tensor(owner)) {
-    if (AutogradMeta* m = meta_of(impl_of(owner))) {
-      erase_id(m->hooks, id);
-      erase_id(m->post_accumulate, id);
-    }
-    return;
-  }
-  if (NodeHooks* hooks = unwrap_node(owner)->hooks_if_any()) {
-    erase_id(hooks->pre, id);
-    erase_id(hooks->post, id);
-    for (size_t i = 0; i < hooks->tensor_pre.size(); ++i)
-      if (hooks->tensor_pre[i].second->id == id) {
-        auto dead = std::move(hooks->tensor_pre[i].second);
-        hooks->tensor_pre.erase(hooks->tensor_pre.begin() + static_cast<ptrdiff_t>(i));
-        return;
-      }
-  }
-}
-
 PyObject* handle_remove(PyObject* self, PyObject*) {
-  auto* h = reinterpret_cast<PyHandle*>(self);
-  if (h->owner) {
-    Ref owner(h->owner);
-    h->owner = nullptr;
-    remove_hook(owner.get(), h->id);
+  std::shared_ptr<Hook> hook = reinterpret_cast<PyHandle*>(self)->hook->lock();
+  if (hook && !hook->removed) {
+    hook->removed = true;
+    if (hook.use_count() <= 2) hook->drop();  // else it is being walked, and goes with that list
   }
   Py_RETURN_NONE;
 }
@@ -121,7 +112,7 @@ PyObject* handle_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 PyObject* handle_exit(PyObject* self, PyObject*) { return handle_remove(self, nullptr); }
 
 void handle_dealloc(PyObject* self) {
-  Py_CLEAR(reinterpret_cast<PyHandle*>(self)->owner);
+  delete reinterpret_cast<PyHandle*>(self)->hook;
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);
@@ -143,38 +134,75 @@ void check_callable(PyObject* fn) {
 
 }  // namespace
 
-PyObject* add_tensor_hook(const Tensor& t, PyObject* fn) {
+template <class H> static PyObject* add_hook(HookList<H>& list, std::shared_ptr<H> hook) {
+  purge_removed(list);
+  list.push_back(hook);
+  return make_handle(hook);
+}
+
+// The collector must see functions that refer back to their tensor.
+static void let_collector_see(PyObject* tensor) {
+  if (!PyObject_GC_IsTracked(tensor)) PyObject_GC_Track(tensor);
+}
+
+PyObject* add_tensor_hook(PyObject* self, PyObject* fn) {
   check_callable(fn);
+  TensorImpl* t = impl_of(self);
   TORCHY_CHECK(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient");
-  auto hook = std::make_unique<PyTensorHook>(fn);
-  int64_t id = hook->id;
-  if (Node* node = grad_fn(t.impl())) {
-    Ref owner(check_python(wrap_node(node)));
-    node->hooks().tensor_pre.emplace_back(meta_of(t.impl())->output_nr, std::move(hook));
-    return make_handle(owner.get(), id);
+  auto hook = std::make_shared<PyTensorHook>(fn);
+  let_collector_see(self);
+  if (Node* node = grad_fn(t)) {
+    hook->input = meta_of(t)->output_nr;
+    return add_hook<TensorHook>(node->hooks().tensor_pre, hook);
   }
-  ensure_meta(t.impl())->hooks.push_back(std::move(hook));
-  Ref owner(check_python(wrap(t)));
-  return make_handle(owner.get(), id);
+  return add_hook<TensorHook>(ensure_meta(t)->hooks, hook);
 }
 
-PyObject* add_post_accumulate_hook(const Tensor& t, PyObject* fn) {
+PyObject* add_post_accumulate_hook(PyObject* self, PyObject* fn) {
   check_callable(fn);
+  TensorImpl* t = impl_of(self);
   TORCHY_CHECK(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient");
-  TORCHY_CHECK(is_leaf(t.impl()), "post accumulate grad hooks cannot be registered on non-leaf tensors");
-  auto hook = std::make_unique<PyTensorHook>(fn);
-  int64_t id = hook->id;
-  ensure_meta(t.impl())->post_accumulate.push_back(std::move(hook));
-  Ref owner(check_python(wrap(t)));
-  return make_handle(owner.get(), id);
+  TORCHY_CHECK(is_leaf(t), "post accumulate grad hooks cannot be registered on non-leaf tensors");
+  auto hook = std::make_shared<PyTensorHook>(fn);
+  hook->after_accumulate = true;
+  let_collector_see(self);
+  return add_hook<TensorHook>(ensure_meta(t)->post_accumulate, hook);
 }
 
-PyObject* add_node_hook(PyObject* node_object, Node* node, PyObject* fn, bool pre) {
+PyObject* add_node_hook(Node* node, PyObject* fn, bool pre) {
   check_callable(fn);
-  auto hook = std::make_unique<PyNodeHook>(fn, pre);
-  int64_t id = hook->id;
-  (pre ? node->hooks().pre : node->hooks().post).push_back(std::move(hook));
-  return make_handle(node_object, id);
+  auto hook = std::make_shared<PyNodeHook>(fn, pre);
+  return add_hook<NodeHook>(pre ? node->hooks().pre : node->hooks().post, hook);
+}
+
+namespace {
+// Calls f on every list of hooks that only the tensor's wrapper keeps alive.
+template <class F> int for_owned_hooks(TensorImpl* t, F&& f) {
+  AutogradMeta* m = t && t->use_count() == 1 ? meta_of(t) : nullptr;
+  if (!m) return 0;
+  if (int rc = f(m->hooks)) return rc;
+  if (int rc = f(m->post_accumulate)) return rc;
+  NodeHooks* hooks = m->grad_fn && m->grad_fn->use_count() == 1 ? m->grad_fn->hooks_if_any() : nullptr;
+  if (!hooks) return 0;
+  if (int rc = f(hooks->tensor_pre)) return rc;
+  if (int rc = f(hooks->pre)) return rc;
+  return f(hooks->post);
+}
+}  // namespace
+
+int traverse_hooks(TensorImpl* t, visitproc visit, void* arg) {
+  return for_owned_hooks(t, [&](auto& list) {
+    for (auto& hook : list) Py_VISIT(static_cast<PyObject*>(hook->python()));
+    return 0;
+  });
+}
+
+void clear_hooks(TensorImpl* t) {
+  for_owned_hooks(t, [](auto& list) {
+    auto dead = std::move(list);
+    list.clear();
+    return 0;
+  });
 }
 
 void add_hook_handle_type(PyObject* module) {

@@ -6,9 +6,12 @@
 namespace torchy::python {
 
 // Each returns a handle with remove().
-PyObject* add_tensor_hook(const Tensor& t, PyObject* fn);
-PyObject* add_post_accumulate_hook(const Tensor& t, PyObject* fn);
-PyObject* add_node_hook(PyObject* node_object, Node* node, PyObject* fn, bool pre);
+PyObject* add_tensor_hook(PyObject* tensor, PyObject* fn);
+PyObject* add_post_accumulate_hook(PyObject* tensor, PyObject* fn);
+PyObject* add_node_hook(Node* node, PyObject* fn, bool pre);
+// For the collector: the functions of hooks that only this tensor's wrapper keeps alive.
+int traverse_hooks(TensorImpl* t, visitproc visit, void* arg);
+void clear_hooks(TensorImpl* t);
 void add_hook_handle_type(PyObject* module);
 
 }  // namespace torchy::python

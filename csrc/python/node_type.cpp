@@ -4,6 +4,8 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <string>
+#include <unordered_map>
 
 #include "../autograd/accumulate.h"
 #include "hooks.h"
@@ -93,12 +95,12 @@ PyObject* node_op(PyObject* self, void*) { return PyUnicode_FromString(node_of(s
 
 PyObject* node_register_hook(PyObject* self, PyObject* fn) {
   TORCHY_TRY
-  return add_node_hook(self, node_of(self), fn, false);
+  return add_node_hook(node_of(self), fn, false);
   TORCHY_CATCH(nullptr)
 }
 PyObject* node_register_prehook(PyObject* self, PyObject* fn) {
   TORCHY_TRY
-  return add_node_hook(self, node_of(self), fn, true);
+  return add_node_hook(node_of(self), fn, true);
   TORCHY_CATCH(nullptr)
 }
 
@@ -126,10 +128,24 @@ PyMemberDef node_members[] = {
 
 }  // namespace
 
+// type(y.grad_fn).__name__ is the node's name: one empty subclass of Node each, made when first seen.
+static PyTypeObject* type_of(const char* name) {
+  static auto* types = new std::unordered_map<std::string, std::pair<std::string, PyTypeObject*>>();
+  auto& entry = (*types)[name];
+  if (!entry.second) {
+    static PyType_Slot slots[] = {{0, nullptr}};
+    entry.first = std::string("torchy.autograd.") + name;  // the type points to this text
+    PyType_Spec spec = {entry.first.c_str(), 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    Ref bases(check_python(PyTuple_Pack(1, node_type)));
+    entry.second = reinterpret_cast<PyTypeObject*>(check_python(PyType_FromSpecWithBases(&spec, bases.get())));
+  }
+  return entry.second;
+}
+
 PyObject* wrap_node(Node* node) {
   if (!node) Py_RETURN_NONE;
   if (node->python) return Py_NewRef(static_cast<PyObject*>(node->python));
-  auto* w = PyObject_New(PyNode, node_type);
+  auto* w = PyObject_New(PyNode, type_of(node->info().name));
   if (!w) throw PythonError();
   node->retain();
   w->node = node;
@@ -138,7 +154,7 @@ PyObject* wrap_node(Node* node) {
   return reinterpret_cast<PyObject*>(w);
 }
 
-bool is_node(PyObject* o) { return Py_TYPE(o) == node_type; }
+bool is_node(PyObject* o) { return PyObject_TypeCheck(o, node_type); }
 Node* unwrap_node(PyObject* o) { return node_of(o); }
 
 void add_node_type(PyObject* module) {
@@ -151,7 +167,7 @@ void add_node_type(PyObject* module) {
                                 {Py_tp_doc, const_cast<char*>("One step of the recorded program.")},
                                 {0, nullptr}};
   static PyType_Spec spec = {"torchy.autograd.Node", sizeof(PyNode), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   PyObject* type = check_python(PyType_FromSpec(&spec));
   node_type = reinterpret_cast<PyTypeObject*>(type);
   if (PyModule_AddObjectRef(module, "Node", type) < 0) throw PythonError();

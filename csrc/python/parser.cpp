@@ -44,8 +44,9 @@ bool all_tensors(PyObject* o, bool none_ok) {
   return true;
 }
 
+// A 0-d tensor passes for a number, unless a gradient would get lost.
 bool is_scalar_like(PyObject* o) {
-  return is_number(o) || (is_tensor(o) && impl_of(o)->numel() == 1 && impl_of(o)->ndim() == 0);
+  return is_number(o) || (is_tensor(o) && impl_of(o)->ndim() == 0 && !requires_grad(impl_of(o)));
 }
 
 bool fits(ArgKind kind, PyObject* o) {

@@ -78,12 +78,12 @@ NOARGS(detach_inplace) {
 }
 ONEARG(register_hook) {
   TORCHY_TRY
-  return add_tensor_hook(unwrap(self), arg);
+  return add_tensor_hook(self, arg);
   TORCHY_CATCH(nullptr)
 }
 ONEARG(register_post_accumulate_grad_hook) {
   TORCHY_TRY
-  return add_post_accumulate_hook(unwrap(self), arg);
+  return add_post_accumulate_hook(self, arg);
   TORCHY_CATCH(nullptr)
 }
 METHOD(copy_) {

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "../autograd/meta.h"
+#include "hooks.h"
 
 namespace torchy::python {
 
@@ -41,7 +42,11 @@ PyObject* wrap(Tensor t) {
     impl->release();
     return Py_NewRef(w);
   }
-  if (__builtin_expect(tls.flags & kInference, 0)) impl->set(kInferenceTensor);
+  if (__builtin_expect(tls.flags & (kInference | kNoGrad), 0) && impl->use_count() == 1) {
+    // A result nobody else holds (a .grad first seen now is not one) was made in this mode.
+    if ((tls.flags & kInference) && !impl->base) impl->set(kInferenceTensor);
+    impl->set(kMadeWithoutGrad);
+  }
   PyTensor* w = new_wrapper();
   w->impl = impl;
   w->dict = nullptr;
@@ -97,10 +102,11 @@ void tensor_dealloc(PyObject* self) {
 int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(reinterpret_cast<PyTensor*>(self)->dict);
-  return 0;
+  return traverse_hooks(impl_of(self), visit, arg);
 }
 
 int tensor_clear(PyObject* self) {
+  clear_hooks(impl_of(self));
   Py_CLEAR(reinterpret_cast<PyTensor*>(self)->dict);
   return 0;
 }

@@ -55,7 +55,7 @@ GETTER(get_grad) {
 GETTER(get_data) {
   TORCHY_TRY
   Tensor t = alias(unwrap(self));
-  t->set(kUnversioned);
+  t->set(kUnversioned | kDetached);
   return wrap(std::move(t));
   TORCHY_CATCH(nullptr)
 }
@@ -128,6 +128,7 @@ SETTER(set_data) {
   NO_DELETE("data")
   if (!is_tensor(value)) fail_type("data: expected a Tensor, not ", Py_TYPE(value)->tp_name);
   ops::set_(unwrap(self), unwrap(value));
+  if (AutogradMeta* m = meta_of(impl_of(self)); m && m->accumulator) m->accumulator->set_input_meta(0, impl_of(self));
   return 0;
   TORCHY_CATCH(-1)
 }

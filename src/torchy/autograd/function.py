@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,11 @@ class FunctionCtx:
     """What forward leaves for backward: saved tensors, flags, and any attribute the user sets."""
 
     needs_input_grad: tuple[bool, ...] = ()
-    _saving: bool = True
 
     def __init__(self) -> None:
         self._to_save: tuple[Any, ...] = ()
-        self._saved: tuple[Any, ...] | None = None
+        # While backward runs: what it may read, by thread (several may run one graph at once).
+        self._unpacked: dict[int, tuple[Any, ...]] = {}
         self._dirty: tuple[Any, ...] = ()
         self._non_differentiable: tuple[Any, ...] = ()
         self._materialize = True
@@ -38,7 +39,7 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The saved tensors, inside backward."""
-        return self._to_save if self._saved is None else self._saved
+        return self._unpacked.get(threading.get_ident(), self._to_save)
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Name the inputs that forward changed in place; they must be returned."""
@@ -55,11 +56,16 @@ class FunctionCtx:
 
 def _run_backward(cls: type[Function], ctx: FunctionCtx, count: int, saved: tuple[Any, ...], grads: tuple[Any, ...]) -> Any:
     """Call the user's backward and make its answer one gradient per input."""
-    ctx._saved = saved
+    thread = threading.get_ident()
+    before = ctx._unpacked.get(thread)
+    ctx._unpacked[thread] = saved
     try:
         result = cls.backward(ctx, *grads)
     finally:
-        ctx._saved = ()
+        if before is None:
+            del ctx._unpacked[thread]
+        else:
+            ctx._unpacked[thread] = before
     if not isinstance(result, tuple):
         result = (result,)
     if len(result) > count and all(r is None for r in result[count:]):
@@ -109,6 +115,11 @@ class Function:
         outputs = [output] if single else list(output)
         if not record:
             return output
+        if any(all(d is not o for o in outputs) for d in ctx._dirty):
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. "
+                "The inputs that are modified inplace must all be outputs of the Function."
+            )
         dirty = [any(o is d for d in ctx._dirty) for o in outputs]
         fresh: list[Any] = []
         for o, is_dirty in zip(outputs, dirty):
@@ -123,8 +134,8 @@ class Function:
         saved = [next((f for o, f in zip(outputs, fresh) if o is t and t is not None), t) for t in ctx._to_save]
         ctx._to_save = ()
         _C._attach_function(
-            f"{cls.__name__}Backward", functools.partial(_run_backward, cls, ctx, len(args)), inputs, fresh, saved,
-            differentiable, dirty, ctx._materialize,
+            f"{cls.__name__}Backward", functools.partial(_run_backward, cls, ctx, len(args)), inputs,
+            [f if isinstance(f, Tensor) else None for f in fresh], saved, differentiable, dirty, ctx._materialize,
         )  # fmt: skip
         return fresh[0] if single else tuple(fresh)
 
