@@ -5,19 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from codegen.bindings import is_factory
 from codegen.nodes import formula_text
 from optable.spec import ELEMENTWISE, LINEAR, MULTILINEAR, Op, Param
 
 ROOT = Path(__file__).resolve().parent.parent
+# The stub's own int, float and bool are dtypes, so Python's are written out.
+_INT, _FLOAT, _BOOL, _STR = "builtins.int", "builtins.float", "builtins.bool", "builtins.str"
 PYTHON = {
     "Tensor": "Tensor", "Tensor?": "Tensor | None", "Tensor[]": "Sequence[Tensor]",
-    "Tensor?[]": "Sequence[Tensor | None]", "Operand": "Tensor | Number", "Scalar": "Number",
-    "Scalar?": "Number | None", "int": "int", "int?": "int | None", "int[]": "int | Sequence[int]",
-    "int[]?": "int | Sequence[int] | None", "float": "float", "float?": "float | None", "bool": "bool",
-    "bool?": "bool | None", "str": "str", "str?": "str | None", "dtype": "dtype", "dtype?": "dtype | None",
-    "Generator?": "Generator | None",
+    "Tensor?[]": "Sequence[Tensor | None]", "Operand": "Tensor | Number", "Scalar": "Number | Tensor",
+    "Scalar?": "Number | Tensor | None", "int": _INT, "int?": f"{_INT} | None",
+    "int[]": f"{_INT} | Sequence[{_INT}]", "int[]?": f"{_INT} | Sequence[{_INT}] | None", "float": _FLOAT,
+    "float?": f"{_FLOAT} | None", "bool": _BOOL, "bool?": f"{_BOOL} | None", "str": _STR, "str?": f"{_STR} | None",
+    "dtype": "_dtype", "dtype?": "_dtype | None", "Generator?": "Generator | None",
 }  # fmt: skip
-RETURNS = {"Tensor": "Tensor", "Tensor[]": "tuple[Tensor, ...]", "bool": "bool", "int": "int", "Scalar": "Number"}
+RETURNS = {"Tensor": "Tensor", "Tensor[]": "tuple[Tensor, ...]", "bool": _BOOL, "int": _INT, "Scalar": "Number"}
+FACTORY = "device: Any = None, requires_grad: builtins.bool = False, layout: Any = None, pin_memory: builtins.bool = False"
 
 
 def _param(p: Param) -> str:
@@ -25,14 +29,27 @@ def _param(p: Param) -> str:
     return f"{text} = {p.default!r}" if p.has_default else text
 
 
-def _params(params: list[Param]) -> str:
+def _params(params: list[Param], op: Op | None = None, inplace: bool = False) -> str:
+    """The parameters as Python text: sizes also as varargs, factory keywords, out=."""
     out, star = [], False
-    for p in params:
+    for i, p in enumerate(params):
         if p.kwonly and not star:
             out.append("*")
             star = True
-        out.append(_param(p))
-    return ", ".join(out)
+        last = i + 1 == len(params) or params[i + 1].kwonly
+        if p.type == "int[]" and last and not star and not p.has_default:
+            out.append(f"*{p.name}: Any")
+            star = True
+        else:
+            out.append(_param(p))
+    extra = []
+    if op is not None and is_factory(op) and not inplace:
+        extra.append(FACTORY)
+    if op is not None and "out" in op.forms and not inplace:
+        extra.append("out: Any = None")
+    if extra and not star:
+        out.append("*")
+    return ", ".join(out + extra)
 
 
 def returns(op: Op) -> str:
@@ -41,7 +58,7 @@ def returns(op: Op) -> str:
 
 
 def stub_of(op: Op) -> str:
-    return f"def {op.name}({_params(op.params)}) -> {returns(op)}: ..."
+    return f"def {op.name}({_params(op.params, op)}) -> {returns(op)}: ..."
 
 
 def _group(items: list[tuple[str, str]], indent: str, method: bool) -> list[str]:
@@ -62,15 +79,16 @@ def stub_file(table: dict[str, Op]) -> str:
     functions, methods = [], []
     for op in table.values():
         for name in (op.name, *op.aliases):
-            args = _params(op.params)
+            args = _params(op.params, op)
             if "function" in op.forms:
                 functions.append((name, f"def {name}({args}) -> {returns(op)}: ..."))
             rest = [p for p in op.params[1:]]
-            inner = f"self, {_params(rest)}" if rest else "self"
+            plain = ", ".join(x for x in ("self", _params(rest, op)) if x)
+            inplace = ", ".join(x for x in ("self", _params(rest, op, inplace=True)) if x)
             if "method" in op.forms:
-                methods.append((name, f"def {name}({inner}) -> {returns(op)}: ..."))
+                methods.append((name, f"def {name}({plain}) -> {returns(op)}: ..."))
             if "inplace" in op.forms:
-                methods.append((f"{name}_", f"def {name}_({inner}) -> Tensor: ..."))
+                methods.append((f"{name}_", f"def {name}_({inplace}) -> Tensor: ..."))
         for d in op.dunders:
             other = "other: Any" if len(op.params) > 1 else ""
             methods.append((d, f"def {d}({', '.join(x for x in ('self', other) if x)}) -> Tensor: ..."))

@@ -15,6 +15,10 @@ AccumulateGrad::AccumulateGrad(TensorImpl* variable)
 }
 
 AccumulateGrad::~AccumulateGrad() {
+  if (asleep()) {
+    count_live(+1);  // ~Node counts it down again
+    return;
+  }
   if (AutogradMeta* m = meta_of(variable_.impl())) m->accumulator = nullptr;
 }
 
@@ -26,14 +30,31 @@ const OpInfo& AccumulateGrad::info() const {
 Node* gradient_accumulator(TensorImpl* leaf) {
   AutogradMeta* m = meta_of(leaf);
   if (m->accumulator) {
-    m->accumulator->retain();
-    return m->accumulator;
+    auto* cached = static_cast<AccumulateGrad*>(m->accumulator);
+    if (cached->asleep()) cached->wake(leaf);
+    cached->retain();
+    return cached;
   }
   m->accumulator = new AccumulateGrad(leaf);
   return m->accumulator;
 }
 
-void forget_variable(Node*) {}  // the accumulator holds the leaf, so a dying leaf has none
+bool AccumulateGrad::fall_asleep() {
+  AutogradMeta* m = meta_of(variable_.impl());
+  if (!m || m->accumulator != this || has_extras()) return false;
+  count_live(-1);
+  scratch.slot.reset();
+  Tensor leaf = std::move(variable_);
+  return true;  // letting go of the leaf may end it, and this node with it
+}
+
+void AccumulateGrad::wake(TensorImpl* leaf) {
+  count_live(+1);
+  variable_ = Tensor::borrow(leaf);
+  set_input_meta(0, leaf);  // the leaf may have been resized or cast through .data
+}
+
+void drop_accumulator(Node* accumulator) { delete accumulator; }
 
 AccumulateGrad* as_accumulator(Node* node) {
   return node->sequence_nr() == kAccumulateSequence ? static_cast<AccumulateGrad*>(node) : nullptr;

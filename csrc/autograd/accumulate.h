@@ -15,6 +15,10 @@ class AccumulateGrad final : public Node {
   void apply(TensorList& grads, TensorList& out) override;
   const OpInfo& info() const override;
   TensorImpl* variable() const { return variable_.impl(); }
+  // A leaf keeps its accumulator between graphs; asleep, the accumulator does not hold the leaf.
+  bool fall_asleep() override;
+  void wake(TensorImpl* leaf);
+  bool asleep() const { return !variable_.defined(); }
 
  private:
   void add(Tensor grad);
@@ -24,8 +28,8 @@ class AccumulateGrad final : public Node {
 
 // The accumulator of a leaf, counted for the caller.
 Node* gradient_accumulator(TensorImpl* leaf);
-// The leaf dies or loses its metadata while the accumulator lives.
-void forget_variable(Node* accumulator);
+// The leaf's metadata dies: so does a sleeping accumulator.
+void drop_accumulator(Node* accumulator);
 AccumulateGrad* as_accumulator(Node* node);
 
 }  // namespace torchy

@@ -43,7 +43,7 @@ void AutogradMeta::operator delete(void* p, size_t) {
 }
 
 AutogradMeta::~AutogradMeta() {
-  if (accumulator) forget_variable(accumulator);
+  if (accumulator) drop_accumulator(accumulator);
   if (retains_grad) forget_retained(this);
 }
 

@@ -52,6 +52,7 @@ Node::~Node() {
 }
 
 void Node::destroy(Node* node) {
+  if (node->sequence_nr_ == UINT64_MAX && node->fall_asleep()) return;
   if (draining) {
     if (!pending) pending = new std::vector<Node*>();
     pending->push_back(node);

@@ -114,6 +114,8 @@ class Node {
   virtual void apply(TensorList& grads, TensorList& out) = 0;
   virtual const OpInfo& info() const = 0;
   virtual void release_saved() {}
+  // Called when nobody holds the node any more; true: it stays, cached by its owner.
+  virtual bool fall_asleep() { return false; }
   // The node that stands for the result of an in-place operation on a view (see CopySlices).
   virtual NodeRef result_of_inner() const;
 
@@ -158,6 +160,11 @@ class Node {
   Node* outer = nullptr;   // the CopySlices that runs this node, borrowed
   void* python = nullptr;  // the Python wrapper, borrowed
   void* metadata = nullptr;  // the Python dict, owned; freed by release_metadata
+
+ protected:
+  // For fall_asleep: a sleeping node does not count as live.
+  bool has_extras() const { return hooks_ || metadata || python; }
+  static void count_live(int change) { live_ += change; }
 
  private:
   static void destroy(Node* node);

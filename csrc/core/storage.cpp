@@ -188,6 +188,8 @@ void Storage::resize(size_t nbytes) {
   if (nbytes <= nbytes_) return;
   TORCHY_CHECK(kind_ != Kind::Foreign,
                "resize_: this storage belongs to another library and cannot grow; clone the tensor first");
+  TORCHY_CHECK(!pinned_, "resize_: Trying to resize storage that is not resizable: its memory was handed to NumPy, a "
+               "buffer or DLPack; clone() the tensor first");
   size_t capacity = nbytes < 2048 ? 2048 : nbytes;
   char* data = heap_allocate(capacity, false);
   std::memcpy(data, data_, nbytes_);

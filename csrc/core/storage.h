@@ -33,6 +33,8 @@ class Storage {
   uint32_t version() const { return version_; }
   void bump_version() { ++version_; }
   bool readonly() const { return readonly_; }
+  // Somebody outside holds the address (NumPy, a buffer, DLPack): the memory must stay where it is.
+  void pin() { pinned_ = true; }
   bool owned() const { return kind_ != Kind::Foreign; }
   // Grows to at least nbytes, keeping the contents; the data pointer may change.
   void resize(size_t nbytes);
@@ -53,6 +55,7 @@ class Storage {
   Kind kind_ = Kind::Inline;
   uint8_t size_class_ = 0;
   bool readonly_ = false;
+  bool pinned_ = false;
   void (*release_)(void*) = nullptr;
   void* context_ = nullptr;
 };

@@ -125,6 +125,12 @@ int64_t size_along(IntSpan shape, int64_t dim, const char* op) {
   TORCHY_CHECK(!shape.empty(), op, ": expects at least a 1-dimensional tensor");
   return shape[size_t(wrap_dim(dim, int64_t(shape.size())))];
 }
+
+// Each part is a tensor of its own: beyond this, a wrong number is likelier than a use.
+constexpr int64_t kMostParts = int64_t(1) << 26;
+void check_parts(int64_t parts, const char* op) {
+  TORCHY_CHECK(parts <= kMostParts, op, ": would give ", parts, " tensors; at most ", kMostParts, " are allowed");
+}
 }  // namespace
 
 IntVec split_bounds(IntSpan shape, int64_t split_size, int64_t dim) {
@@ -132,6 +138,7 @@ IntVec split_bounds(IntSpan shape, int64_t split_size, int64_t dim) {
   TORCHY_CHECK(split_size >= 0, "split: expects split_size be non-negative, but got split_size=", split_size);
   TORCHY_CHECK(split_size > 0 || size == 0, "split: split_size can only be 0 if dimension size is 0, but got ",
                "dimension size of ", size);
+  if (size > 0) check_parts((size - 1) / split_size + 1, "split");
   IntVec out;
   for (int64_t at = 0; at < size; at += split_size) {
     out.push_back(at);
@@ -149,6 +156,10 @@ IntVec sizes_bounds(IntSpan shape, IntSpan split_sizes, int64_t dim) {
     TORCHY_CHECK(s >= 0, "split_with_sizes: expects split_sizes have only non-negative entries, but got ",
                  "split_sizes=", split_sizes);
     out.push_back(at);
+    if (s > size - at) {
+      at = -1;
+      break;
+    }
     out.push_back(at += s);
   }
   TORCHY_CHECK(at == size, "split_with_sizes: expects split_sizes to sum exactly to ", size,
@@ -158,17 +169,21 @@ IntVec sizes_bounds(IntSpan shape, IntSpan split_sizes, int64_t dim) {
 
 int64_t chunk_size(IntSpan shape, int64_t chunks, int64_t dim) {
   TORCHY_CHECK(chunks > 0, "chunk: expects `chunks` to be greater than 0, got: ", chunks);
-  return (size_along(shape, dim, "chunk") + chunks - 1) / chunks;
+  const int64_t size = size_along(shape, dim, "chunk");
+  return size == 0 ? 0 : (size - 1) / chunks + 1;
 }
 
 IntVec chunk_bounds(IntSpan shape, int64_t chunks, int64_t dim) {
   const int64_t size = chunk_size(shape, chunks, dim);
-  return size == 0 ? IntVec(size_t(2 * chunks), 0) : split_bounds(shape, size, dim);
+  if (size > 0) return split_bounds(shape, size, dim);
+  check_parts(chunks, "chunk");
+  return IntVec(size_t(2 * chunks), 0);
 }
 
 IntVec section_bounds(IntSpan shape, int64_t sections, int64_t dim) {
   const int64_t size = size_along(shape, dim, "tensor_split");
   TORCHY_CHECK(sections > 0, "tensor_split: number of sections must be larger than 0, got ", sections);
+  check_parts(sections, "tensor_split");
   IntVec out;
   int64_t at = 0;
   for (int64_t i = 0; i < sections; ++i) {

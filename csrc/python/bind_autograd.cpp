@@ -30,22 +30,10 @@ TensorList backward(const TensorList& roots, const TensorList& grads, const Tens
   return run_backward(roots.data(), roots.size(), grads, inputs, options);
 }
 
-// t.backward(): the whole call without Python in between for the usual case.
-PyObject* backward_one(PyObject*, PyObject* t) {
-  TORCHY_TRY
-  Tensor root = unwrap(t);
-  static const BackwardOptions options;
-  run_backward(&root, 1, {}, {}, options);
-  Py_RETURN_NONE;
-  TORCHY_CATCH(nullptr)
-}
-PyMethodDef fast_methods[] = {{"_backward_one", backward_one, METH_O, nullptr}, {nullptr, nullptr, 0, nullptr}};
-
 }  // namespace
 
 void bind_autograd(nb::module_& m) {
   register_errors();
-  PyModule_AddFunctions(m.ptr(), fast_methods);
   m.def("is_grad_enabled", [] { return grad_enabled(); }, "Whether operations are recorded in this thread.");
   m.def("_set_grad_enabled", [](bool on) { set_flag(kNoGrad, !on); });
   m.def("is_inference_mode_enabled", [] { return (tls.flags & kInference) != 0; },

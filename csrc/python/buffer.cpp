@@ -121,6 +121,7 @@ int tensor_getbuffer(PyObject* self, Py_buffer* view, int flags) {
     refuse("buffer: this tensor shares read-only memory of another library; clone() it first");
   describe(t, view, flags);
   t->storage()->retain();
+  t->storage()->pin();
   view->obj = Py_NewRef(self);
   return 0;
   TORCHY_CATCH(-1)

@@ -198,6 +198,7 @@ PyObject* tensor_to_dlpack(PyObject* self, bool versioned, bool copy) {
   if (requires_grad(t)) refuse("Can't export tensors that require gradient, use tensor.detach()");
   if (copy) t = kernels::clone(t);
   else t = alias(t);  // a later set_ or resize_ of `self` must not show in what was handed out
+  t.storage()->pin();
   if (versioned) return export_as<Versioned>(std::move(t), copy);
   if (t.storage()->readonly())
     refuse("__dlpack__: the memory is read-only, which only max_version=(1, 0) can say; clone() it first");

@@ -31,10 +31,7 @@ struct PyTensorHook final : TensorHook {
     Ref arg(wrap(grad));
     Ref f = Ref::borrow(fn.get());  // the hook may remove itself
     Ref result(check_python(PyObject_CallOneArg(f.get(), arg.get())));
-    if (after_accumulate) {
-      if (result.get() != Py_None) fail("hook '", hook_name(f.get()), "': post accumulate grad hooks should return None");
-      return Tensor();
-    }
+    if (after_accumulate) return Tensor();  // whatever it returned
     Tensor r = hook_result(result.get(), "hook");
     if (!r.defined()) return r;
     if (r.sizes() != grad.sizes())

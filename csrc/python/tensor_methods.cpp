@@ -1,4 +1,5 @@
 // Methods of Tensor that are not operations of the table: geometry, flags, history, memory. Layer: python.
+#include "../autograd/engine.h"
 #include "../autograd/meta.h"
 #include "hooks.h"
 #include "ops_gen.h"
@@ -62,6 +63,19 @@ METHOD(requires_grad_) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names), &on)) return nullptr;
   set_requires_grad(unwrap(self), on != 0);
   return Py_NewRef(self);
+  TORCHY_CATCH(nullptr)
+}
+// Without arguments straight into the engine; else the Python function that understands them.
+PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  TORCHY_TRY
+  if (n == 0 && !names) {
+    Tensor root = unwrap(self);
+    static const BackwardOptions options;
+    run_backward(&root, 1, {}, {}, options);
+    Py_RETURN_NONE;
+  }
+  Ref full(check_python(PyObject_GetAttrString(self, "_backward")));
+  return PyObject_Vectorcall(full.get(), args, static_cast<size_t>(n), names);
   TORCHY_CATCH(nullptr)
 }
 NOARGS(retain_grad_) {
@@ -210,6 +224,10 @@ PyMethodDef tensor_methods[] = {
     {"is_inference", is_inference, METH_NOARGS, "Whether it was made under inference_mode."},
     {"item", item_, METH_NOARGS, "The one element as a Python number."},
     {"requires_grad_", KW(requires_grad_), "Set requires_grad in place."},
+    {"backward", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(backward)), METH_FASTCALL | METH_KEYWORDS,
+     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): add the gradients of this tensor\n"
+     "to the .grad of the leaves it was computed from. gradient is needed unless there is one element; see\n"
+     "torchy.autograd.backward for the other arguments and the errors."},
     {"retain_grad", retain_grad_, METH_NOARGS, "Keep the gradient of a non-leaf in .grad."},
     {"detach_", detach_inplace, METH_NOARGS, "Cut this tensor from the graph, in place."},
     {"register_hook", register_hook, METH_O, "Call fn(grad) when the gradient is known; its result replaces it."},

@@ -18,14 +18,7 @@ def _backward(
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
-    """Add the gradients of this tensor to the .grad of the leaves it was computed from.
-
-    gradient: the vector of the vector-Jacobian product, needed unless there is one element.
-    See torchy.autograd.backward for the other arguments and errors.
-    """
-    if gradient is None and retain_graph is None and not create_graph and inputs is None:
-        _C._backward_one(self)
-        return
+    """backward() with arguments; without any, the compiled method does not come here."""
     from torchy import autograd
 
     autograd.backward(self, gradient, retain_graph, create_graph, inputs)
@@ -186,7 +179,7 @@ def _attach() -> None:
     methods = {
         "__repr__": _tensor_str.tensor_repr, "__str__": _tensor_str.tensor_repr, "__format__": _tensor_str.tensor_format,
         "__iter__": _iter, "__contains__": _contains, "__reversed__": _reversed, "__complex__": _complex,
-        "backward": _backward, "to": _to, "type": _type, "type_as": _type_as, "split": _split, "nonzero": _nonzero,
+        "_backward": _backward, "to": _to, "type": _type, "type_as": _type_as, "split": _split, "nonzero": _nonzero,
         "norm": _norm, "unique": _unique, "graph": _graph, "new_tensor": _new_tensor, "where": _where,
         "untyped_storage": _untyped_storage, "cpu": _identity, "pin_memory": _identity, "is_shared": _is_shared,
     }  # fmt: skip

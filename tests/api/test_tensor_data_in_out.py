@@ -53,7 +53,7 @@ INFERRED = [
     (bytearray(b"abc"), "int64", (3,)),
     (array.array("d", [1, 2]), "float32", (2,)),
     (array.array("b", [1, 2]), "int64", (2,)),
-    (memoryview(b"ab"), "int64", (2,)),
+    pytest.param(memoryview(b"ab"), "int64", (2,), id="memoryview-int64"),
     ((ctypes.c_float * 2)(1, 2), "float32", (2,)),
     (np.float64(1), "float64", ()),
     (np.bool_(True), "bool", ()),

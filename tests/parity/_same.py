@@ -31,6 +31,10 @@ def plain(value):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), value.tolist()]
+    if type(value).__module__.split(".")[0] in ("torch", "torchy"):
+        return str(value)  # dtype, device, layout: one instance each, known by its name
     return value
 
 
