@@ -12,7 +12,7 @@ build: $(STAMP)
 
 $(VENV)/.base:
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -q --disable-pip-version-check $(BUILD_DEPS) "scipy-openblas32>=0.3.27" "rich>=13"
+	$(PY) -m pip install -q --disable-pip-version-check $(BUILD_DEPS) "rich>=13"
 	touch $@
 
 $(STAMP): $(VENV)/.base $(SOURCES)

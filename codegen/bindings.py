@@ -68,7 +68,7 @@ def _reads(op: Op, offset: int = 0) -> list[str]:
     out = []
     for i, p in enumerate(op.params):
         get = f"a.{READ[p.type]}({i})"
-        if p.has_default and not (p.default is None):
+        if p.has_default and p.default is not None:
             get = f"a.has({i}) ? {get} : {_typed_default(p)}"
             out.append(f"({get})")
         else:

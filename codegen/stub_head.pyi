@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
-Number = builtins.bool | builtins.int | builtins.float | complex
+Number = builtins.bool | builtins.int | builtins.float | builtins.complex
 
 class dtype:
     is_floating_point: builtins.bool
@@ -97,6 +97,8 @@ class Tensor:
     data: Tensor
     device: Any
     layout: Any
+    is_cpu: Any
+    __array_priority__: builtins.float
     itemsize: builtins.int
     nbytes: builtins.int
     name: builtins.str | None

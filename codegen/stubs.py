@@ -54,21 +54,47 @@ def _params(params: list[Param], op: Op | None = None, inplace: bool = False) ->
 
 def returns(op: Op) -> str:
     types = [RETURNS[t] for t, _ in op.returns]
-    return types[0] if len(types) == 1 else f"tuple[{', '.join(types)}]"
+    return types[0] if len(types) == 1 else _tuple_name(op)
+
+
+def _tuple_name(op: Op) -> str:
+    """The stub's class of several results, one for all operations with results of these names."""
+    return "_" + "".join(n.capitalize() for _, n in op.returns)
+
+
+def _tuple_classes(table: dict[str, Op]) -> list[str]:
+    several = {_tuple_name(op): op for op in table.values() if len(op.returns) > 1}
+    lines = []
+    for name in sorted(several):
+        lines += [f"class {name}(NamedTuple):", *(f"    {n}: {RETURNS[t]}" for t, n in several[name].returns), ""]
+    return lines
 
 
 def stub_of(op: Op) -> str:
     return f"def {op.name}({_params(op.params, op)}) -> {returns(op)}: ..."
 
 
-def _group(items: list[tuple[str, str]], indent: str, method: bool) -> list[str]:
-    """Functions of one name become overloads."""
-    by: dict[str, list[str]] = {}
-    for name, text in items:
-        by.setdefault(name, []).append(text)
+def _accepts_all_of(wide: Op, narrow: Op) -> bool:
+    """Whether every call that fits narrow's parameters fits wide's too: a type checker never reaches narrow."""
+    return len(wide.params) == len(narrow.params) and all(
+        a.name == b.name
+        and a.kwonly == b.kwonly
+        and a.has_default >= b.has_default
+        and set(PYTHON[b.type].split(" | ")) <= set(PYTHON[a.type].split(" | "))
+        for a, b in zip(wide.params, narrow.params)
+    )
+
+
+def _group(items: list[tuple[str, str, Op]], indent: str) -> list[str]:
+    """Functions of one name become overloads, without those that an earlier one covers."""
+    by: dict[str, list[tuple[str, Op]]] = {}
+    for name, text, op in items:
+        kept = by.setdefault(name, [])
+        if not any(_accepts_all_of(earlier, op) for _, earlier in kept):
+            kept.append((text, op))
     lines = []
     for name in sorted(by):
-        for text in by[name]:
+        for text, _ in by[name]:
             if len(by[name]) > 1:
                 lines.append(f"{indent}@overload")
             lines.append(indent + text)
@@ -76,28 +102,31 @@ def _group(items: list[tuple[str, str]], indent: str, method: bool) -> list[str]
 
 
 def stub_file(table: dict[str, Op]) -> str:
-    functions, methods = [], []
+    functions: list[tuple[str, str, Op]] = []
+    methods: list[tuple[str, str, Op]] = []
     for op in table.values():
         for name in (op.name, *op.aliases):
             args = _params(op.params, op)
             if "function" in op.forms:
-                functions.append((name, f"def {name}({args}) -> {returns(op)}: ..."))
+                functions.append((name, f"def {name}({args}) -> {returns(op)}: ...", op))
             rest = [p for p in op.params[1:]]
             plain = ", ".join(x for x in ("self", _params(rest, op)) if x)
             inplace = ", ".join(x for x in ("self", _params(rest, op, inplace=True)) if x)
             if "method" in op.forms:
-                methods.append((name, f"def {name}({plain}) -> {returns(op)}: ..."))
+                methods.append((name, f"def {name}({plain}) -> {returns(op)}: ...", op))
             if "inplace" in op.forms:
-                methods.append((f"{name}_", f"def {name}_({inplace}) -> Tensor: ..."))
+                methods.append((f"{name}_", f"def {name}_({inplace}) -> Tensor: ...", op))
         for d in op.dunders:
             other = "other: Any" if len(op.params) > 1 else ""
-            methods.append((d, f"def {d}({', '.join(x for x in ('self', other) if x)}) -> Tensor: ..."))
+            note = "  # type: ignore[override]  # a tensor, not object's bool" if d in ("__eq__", "__ne__") else ""
+            methods.append((d, f"def {d}({', '.join(x for x in ('self', other) if x)}) -> Tensor: ...{note}", op))
     properties = [o.name for o in table.values() if "property" in o.forms]
     head = (ROOT / "codegen" / "stub_head.pyi").read_text()
-    lines = [head.rstrip(), ""]
+    start, tensor = head.rstrip().split("class Tensor:")
+    lines = [start.rstrip(), "", *_tuple_classes(table), f"class Tensor:{tensor}", ""]
     for name in properties:
         lines += ["    @property", f"    def {name}(self) -> Tensor: ..."]
-    lines += _group(methods, "    ", True) + [""] + _group(functions, "", False)
+    lines += _group(methods, "    ") + [""] + _group(functions, "")
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from optable import formulas
 from optable.spec import TABLE, Op, Param
 
 OPTIONAL = {"int?", "float?", "bool?", "str?", "dtype?", "Scalar?", "int[]?"}
-NATIVE = getattr(formulas, "NATIVE_HELPERS", set())
+NATIVE: set[str] = getattr(formulas, "NATIVE_HELPERS", set())
 
 # C++ types of parameters in functions, and of what a node keeps.
 ARG_TYPE = {

@@ -261,7 +261,7 @@ def channel_weight(weight: Tensor, self: Tensor) -> Tensor:
     """prelu's weight shaped to broadcast with self: one number, or one for each index of dim 1."""
     if weight.numel == 1:
         return reshape(weight, [])
-    for i in range(self.ndim - 2):
+    for _ in range(self.ndim - 2):
         weight = unsqueeze(weight, -1)
     return weight
 

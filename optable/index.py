@@ -108,7 +108,7 @@ op("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
 # The parser would take a 0-d tensor for a number, so the tensor form comes first.
 op("index_fill.tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
    doc="self with a 0-d value, cast to its dtype, at the indices of dim.",
-   forms="function method inplace out", kernel="index_fill_tensor",
+   forms="function method inplace out", kernel="index_fill_tensor", node="IndexFillBackward1",
    vjp={"self": "index_fill(grad, dim, index, 0)", "index": NONDIFF,
         "value": "where(eq(index_fill(zeros_of(grad, self.shape), dim, index, 1), 1), grad, 0)"},
    jvp="index_fill_tensor(self_t, dim, index, value_t)", complex="holomorphic", ref="ref.index_fill",
@@ -117,7 +117,7 @@ op("index_fill.tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tenso
 
 op("index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
    doc="self with one number at the indices of dim; negative indices count from the end.",
-   forms="function method inplace out", kernel="index_fill",
+   forms="function method inplace out", kernel="index_fill", node="IndexFillBackward0",
    vjp={"self": "index_fill(grad, dim, index, 0)", "index": NONDIFF}, jvp="index_fill(self_t, dim, index, 0)",
    complex="holomorphic", ref="ref.index_fill",
    samples=[call(arr(4, 3), 0, idx([0, 2, 2]), 1.5), call(arr(2, 3, 4), -2, idx([-1]), 2), call(arr(4, 3), 1, idx([]), 1.0),

@@ -154,7 +154,7 @@ op("log10(Tensor self) -> Tensor",
 op("log1p(Tensor self) -> Tensor",
    doc="``log(1 + self)``, exact for small numbers.",
    forms="function method inplace out",
-   pointwise="log1p", promote="float",
+   pointwise="log1p", promote="float", node="Log1P",
    vjp={"self": "grad / conj(self + 1)"}, jvp=ELEMENTWISE, complex="holomorphic", ref="numpy.log1p",
    samples=unary(lo=-0.7))
 

@@ -163,20 +163,20 @@ for _name, _doc in (("any", "Is any element not zero?"), ("all", "Is every eleme
 # --------------------------------------------------------------------------------------- extremes
 
 for _name, _other, _word in (("max", "maximum", "largest"), ("min", "minimum", "smallest")):
+    op(f"{_name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+       doc=f"The {_word} elements along a dim and where they are first; a NaN wins.",
+       forms="function method out", kernel=f"{_name}_dim", node=f"{_name.capitalize()}Backward0",
+       nondiff_outputs=("indices",), vjp={"self": "index_grad(grad, self, dim, indices, keepdim)"},
+       jvp={"values": "index_tangent(self_t, dim, indices, keepdim)"}, ref=f"ref.{_name}_dim",
+       samples=over_dim(distinct=True),
+       errors=[BAD_DIM, (call(arr(0, 3), 0), "IndexError", f"{_name}: dimension 0 of (0, 3) has no elements")])
     op(f"{_name}(Tensor self) -> Tensor",
        doc=f"The {_word} element; NaN if there is one. Ties share the gradient evenly.",
-       kernel=_name, vjp={"self": "extreme_grad(grad, self, result, None, False)"},
+       kernel=_name, node=f"{_name.capitalize()}Backward1", vjp={"self": "extreme_grad(grad, self, result, None, False)"},
        jvp="extreme_tangent(self_t, self, result, None, False)", ref=f"ref.a{_name}",
        samples=[call(arr(2, 3, distinct=True)), call(arr()), call(arr(4, distinct=True))],
        errors=[(call(arr(0)), "RuntimeError", f"{_name}: Expected reduction dim to be specified"),
                (call(arr(2, dtype="complex128")), "NotImplementedError", "not implemented for 'ComplexDouble'")])
-    op(f"{_name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
-       doc=f"The {_word} elements along a dim and where they are first; a NaN wins.",
-       forms="function method out", kernel=f"{_name}_dim", nondiff_outputs=("indices",),
-       vjp={"self": "index_grad(grad, self, dim, indices, keepdim)"},
-       jvp={"values": "index_tangent(self_t, dim, indices, keepdim)"}, ref=f"ref.{_name}_dim",
-       samples=over_dim(distinct=True),
-       errors=[BAD_DIM, (call(arr(0, 3), 0), "IndexError", f"{_name}: dimension 0 of (0, 3) has no elements")])
     op(f"{_name}.other(Tensor self, Tensor other) -> Tensor",
        doc=f"Element by element, as torch.{_other}.",
        forms="function method out", composite=f"{_other}(self, other)", ref=f"numpy.{_other}",

@@ -62,7 +62,7 @@ BAD_NORM_DIM = (call(arr(2, 3), 2.0, [2]), "IndexError", "Dimension out of range
 op("linalg_vector_norm(Tensor self, float ord=2.0, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
    doc="The vector norm over some dims: (sum of |x|^ord)^(1/ord); 0 counts nonzeros, inf and -inf are the"
        " largest and smallest |x|. Real for complex numbers; a zero vector has gradient 0.",
-   forms="internal", kernel="linalg_vector_norm",
+   forms="function out", kernel="linalg_vector_norm",
    vjp={"self": "norm_grad(grad, self, result, ord, dim, keepdim)"},
    jvp="norm_tangent(self_t, self, result, ord, dim, keepdim)", complex="custom", ref="ref.linalg_vector_norm",
    samples=[call(arr(2, 3)), call(arr(2, 3), 2.0, [1]), call(arr(2, 3, away=0.2), 1.0, [0], True), call(arr(2, 3), 0.0, [1]),

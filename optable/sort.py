@@ -96,7 +96,7 @@ op("_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool retu
    " -> (Tensor output, Tensor inverse, Tensor counts)",
    doc="The different values in order; where each element's value is among them; how often each occurs."
        " What is not asked for is empty. Every NaN counts as different.",
-   forms="internal", kernel="_unique2", vjp=NONDIFF, ref="ref.unique2",
+   forms="function", kernel="_unique2", vjp=NONDIFF, ref="ref.unique2",
    samples=[call(idx([[3, 1, 3], [2, 1, 3]]), True, True, True), call(idx([[3, 1, 3], [2, 1, 3]])), call(arr(3)),
             call(idx([]), True, True, True)],
    errors=[NO_COMPLEX])
@@ -104,14 +104,14 @@ op("_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool retu
 op("unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False)"
    " -> (Tensor output, Tensor inverse, Tensor counts)",
    doc="_unique2 of the slices along a dim, in lexicographic order.",
-   forms="internal", kernel="unique_dim", vjp=NONDIFF, ref="ref.unique_dim",
+   forms="function", kernel="unique_dim", vjp=NONDIFF, ref="ref.unique_dim",
    samples=[call(idx([[1, 1], [0, 2], [1, 1]]), 0, True, True, True), call(idx([[3, 1, 3], [2, 1, 2]]), 1, True, True, True)],
    errors=[BAD_DIM])
 
 op("_unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None)"
    " -> (Tensor output, Tensor inverse, Tensor counts)",
    doc="_unique2, but only runs of equal neighbours are merged; of slices if dim is given.",
-   forms="internal", kernel="_unique_consecutive", vjp=NONDIFF, ref="ref.unique_consecutive",
+   forms="function", kernel="_unique_consecutive", vjp=NONDIFF, ref="ref.unique_consecutive",
    samples=[call(idx([1, 1, 2, 1, 1]), True, True), call(idx([[1, 1], [1, 1], [0, 2]]), True, True, 0), call(idx([]), True, True)])
 
 # ------------------------------------------------------------------------------- bins and searches

@@ -131,7 +131,7 @@ def parse_schema(schema: str) -> tuple[str, str, list[Param], list[tuple[str, st
         params.append(Param(m.group(2), m.group(1), default, m.group(3) is not None, kwonly))
     ret = ret.strip()
     if ret.startswith("("):
-        returns = []
+        returns: list[tuple[str, str]] = []
         for part in _split(ret[1:-1]):
             bits = part.split()
             returns.append((bits[0], bits[1] if len(bits) > 1 else f"result{len(returns)}"))
@@ -175,7 +175,8 @@ def op(
         (a dict by result name when there are several results).
     complex: holomorphic, custom (a rule of its own for complex numbers) or no.
     ref: NumPy reference, ``numpy.x`` or a function of tests/reference.
-    sign: how pictures of graphs write it. node: the node's name without ``Backward0``.
+    sign: how pictures of graphs write it. node: the node's name without ``Backward0``, or with it
+        where PyTorch numbers the overloads in another order.
     """
     name, overload, params, returns = parse_schema(schema)
     words = forms.split()

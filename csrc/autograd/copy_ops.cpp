@@ -110,6 +110,28 @@ void set_(const Tensor& self, const Tensor& source) {
   self->set_geometry(source.sizes(), source.strides(), source.offset());
 }
 
+void become_(const Tensor& self, const Tensor& view, const char* op) {
+  check_inplace(self, grad_enabled() && requires_grad(self), op);
+  TORCHY_CHECK(view.storage() == self.storage() && view.dtype() == self.dtype(), op, ": not a view of this tensor");
+  self->set_geometry(view.sizes(), view.strides(), view.offset());
+  mark_written(self, op);
+  AutogradMeta* m = meta_of(self.impl());
+  if (self->base) {  // regenerated from the base when it is asked for
+    if (m) m->grad_fn = NodeRef();
+    return;
+  }
+  AutogradMeta* made = meta_of(view.impl());
+  if (!made || !made->grad_fn) return;
+  if (m->retains_grad && m->grad_fn) {  // the gradient kept is that of the new shape
+    auto& list = m->grad_fn->hooks().retain;
+    for (size_t i = 0; i < list.size(); ++i)
+      if (list[i].second == self.impl()) list.erase(list.begin() + static_cast<ptrdiff_t>(i--));
+    made->grad_fn->hooks().retain.emplace_back(made->output_nr, self.impl());
+  }
+  m->output_nr = made->output_nr;
+  m->grad_fn = made->grad_fn;
+}
+
 void detach_(const Tensor& self) {
   TORCHY_CHECK(!self->base, "detach_: Can't detach views in-place. Use detach() instead.");
   if (AutogradMeta* m = meta_of(self.impl())) {

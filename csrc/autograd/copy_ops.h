@@ -14,5 +14,7 @@ void resize_(const Tensor& self, IntSpan size);
 // Makes `self` another name for `source`'s memory, geometry and dtype.
 void set_(const Tensor& self, const Tensor& source);
 void detach_(const Tensor& self);
+// transpose_, unsqueeze_ and the like: self takes the geometry and history of `view`, a view of itself.
+void become_(const Tensor& self, const Tensor& view, const char* op);
 
 }  // namespace torchy::ops

@@ -33,15 +33,22 @@ uint64_t dim_mask(IntSpan dims, int64_t ndim, const char* op) {
   return ndim ? mask : 0;
 }
 
+// "[2, 3]", as PyTorch writes a wanted shape in the errors that programs match.
+static std::string bracketed(IntSpan sizes) {
+  std::string s = "[";
+  for (size_t i = 0; i < sizes.size(); ++i) s += (i ? ", " : "") + std::to_string(sizes[i]);
+  return s + "]";
+}
+
 IntVec broadcast_shapes(IntSpan a, IntSpan b, const char* op) {
   size_t n = std::max(a.size(), b.size());
   IntVec out(n);
   for (size_t i = 0; i < n; ++i) {
     int64_t x = i < n - a.size() ? 1 : a[i - (n - a.size())];
     int64_t y = i < n - b.size() ? 1 : b[i - (n - b.size())];
-    TORCHY_CHECK(x == y || x == 1 || y == 1, op, ": shapes ", a, " and ", b,
-                 " do not broadcast: sizes ", x, " and ", y, " at dimension ", i,
-                 " differ and neither is 1");
+    TORCHY_CHECK(x == y || x == 1 || y == 1, op, ": The size of tensor a (", x,
+                 ") must match the size of tensor b (", y, ") at non-singleton dimension ", i,
+                 "; shapes ", a, " and ", b, " do not broadcast");
     out[i] = x == 1 ? y : x;
   }
   return out;
@@ -73,17 +80,17 @@ IntVec infer_size(IntSpan sizes, int64_t numel, const char* op) {
     } else {
       TORCHY_CHECK(sizes[i] >= 0, op, ": invalid size ", sizes[i], " in ", sizes,
                    "; sizes must be at least 0, or one -1");
-      TORCHY_CHECK(!__builtin_mul_overflow(known, sizes[i], &known), op, ": shape ", sizes,
-                   " is invalid for input of size ", numel);
+      TORCHY_CHECK(!__builtin_mul_overflow(known, sizes[i], &known), op, ": shape '", bracketed(sizes),
+                   "' is invalid for input of size ", numel);
     }
   }
   if (unknown >= 0) {
     TORCHY_CHECK(known != 0, op, ": cannot reshape tensor of ", numel, " elements into shape ", sizes,
                  " because the unspecified dimension size -1 can be any value");
-    TORCHY_CHECK(numel % known == 0, op, ": shape ", sizes, " is invalid for input of size ", numel);
+    TORCHY_CHECK(numel % known == 0, op, ": shape '", bracketed(sizes), "' is invalid for input of size ", numel);
     out[size_t(unknown)] = numel / known;
   } else {
-    TORCHY_CHECK(known == numel, op, ": shape ", sizes, " is invalid for input of size ", numel);
+    TORCHY_CHECK(known == numel, op, ": shape '", bracketed(sizes), "' is invalid for input of size ", numel);
   }
   return out;
 }

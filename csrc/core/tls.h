@@ -17,12 +17,7 @@ struct Tls {
   uint32_t flags = 0;
   uint32_t depth = 0;  // nesting of LongSection
 };
-// initial-exec: one load instead of a call, also in a library loaded at run time.
-#if defined(__GNUC__) && defined(__ELF__)
-extern thread_local Tls tls __attribute__((tls_model("initial-exec")));
-#else
 extern thread_local Tls tls;
-#endif
 
 inline bool grad_enabled() { return !(tls.flags & kNoGrad); }
 

@@ -86,23 +86,44 @@ auto powers(double base, const EvenSteps<C>& exponents) {
   };
 }
 
+// The part [first, last) of row r that belongs to the triangle.
+struct RowPart { int64_t first, last; };
+RowPart triangle_row(int64_t r, int64_t col, bool lower, int64_t offset) {
+  const int64_t cut = std::min(std::max<int64_t>(r + offset + lower, 0), col);
+  return lower ? RowPart{0, cut} : RowPart{cut, col};
+}
+
 Tensor triangle_indices(int64_t row, int64_t col, DType dtype, bool lower, int64_t offset) {
+  constexpr int64_t kMost = int64_t(1) << 31;  // so that row * col is no overflow
   TORCHY_CHECK(row >= 0 && col >= 0, "tril_indices/triu_indices: row and col must be non-negative, got ", row, " and ",
                col);
+  TORCHY_CHECK(row <= kMost && col <= kMost, "tril_indices/triu_indices: row and col can be at most ", kMost, ", got ",
+               row, " and ", col);
   TORCHY_CHECK(dtype == DType::Int64 || dtype == DType::Int32,
                "tril_indices/triu_indices: dtype must be int32 or int64, not ", dtype_name(dtype));
-  IntVec rows, cols;
-  for (int64_t r = 0; r < row; ++r) {
-    const int64_t cut = std::min(std::max<int64_t>(lower ? r + offset + 1 : r + offset, 0), col);
-    for (int64_t c = lower ? 0 : cut; c < (lower ? cut : col); ++c) {
-      rows.push_back(r);
-      cols.push_back(c);
-    }
+  offset = std::min(std::max(offset, -row), col);
+  const int64_t begin = lower ? std::max<int64_t>(0, -offset) : 0;
+  const int64_t end = lower ? row : std::min(row, col - offset);
+  int64_t n = 0;
+  for (int64_t r = begin; r < end; ++r) {
+    const RowPart part = triangle_row(r, col, lower, offset);
+    n += part.last - part.first;
   }
-  Tensor out = torchy::empty({2, int64_t(rows.size())}, dtype);
-  const int64_t n = int64_t(rows.size());
-  convert_block(out.raw(), dtype, rows.data(), DType::Int64, n);
-  convert_block(out.raw() + n * itemsize(dtype), dtype, cols.data(), DType::Int64, n);
+  Tensor out = torchy::empty({2, n}, dtype);
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t>) {
+      T* rows = reinterpret_cast<T*>(out.raw());
+      T* cols = rows + n;
+      for (int64_t r = begin; r < end; ++r) {
+        const RowPart part = triangle_row(r, col, lower, offset);
+        for (int64_t c = part.first; c < part.last; ++c) {
+          *rows++ = T(r);
+          *cols++ = T(c);
+        }
+      }
+    }
+  });
   return out;
 }
 

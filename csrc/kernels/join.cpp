@@ -190,10 +190,13 @@ Tensor stack(const TensorList& tensors, int64_t dim) {
   TORCHY_CHECK(!tensors.empty(), "stack: expects a non-empty list of Tensors");
   IntSpan each;
   for (const Tensor& t : tensors)
-    if (t.defined()) each = t.sizes();
+    if (t.defined()) {
+      each = t.sizes();
+      break;
+    }
   for (size_t i = 0; i < tensors.size(); ++i)
     TORCHY_CHECK(!tensors[i].defined() || tensors[i].sizes() == each, "stack: expects each tensor to be equal ",
-                 "size, but got ", tensors[0].sizes(), " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
+                 "size, but got ", each, " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
   const size_t d = size_t(wrap_dim(dim, int64_t(each.size()) + 1));
   IntVec one(each), sizes(each);
   one.insert_at(d, 1);

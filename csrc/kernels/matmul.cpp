@@ -204,7 +204,9 @@ Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, c
 Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   TORCHY_CHECK(weight.ndim() == 2, "linear: weight must be a matrix (out, in), but has shape ", weight.sizes());
   TORCHY_CHECK(input.ndim() >= 1 && input.sizes().back() == weight.sizes()[1], "linear: input of shape ", input.sizes(),
-               " does not fit weight of shape ", weight.sizes(), "; the last size of input must be ", weight.sizes()[1]);
+               " does not fit weight of shape ", weight.sizes(), ": mat1 and mat2 shapes cannot be multiplied (",
+               input.ndim() ? input.numel() / std::max<int64_t>(input.sizes().back(), 1) : 1, "x",
+               input.ndim() ? input.sizes().back() : 1, " and ", weight.sizes()[1], "x", weight.sizes()[0], ")");
   check_same_dtype(input, weight, "linear");
   int64_t m = weight.sizes()[0], k = weight.sizes()[1];
   if (bias.defined()) {

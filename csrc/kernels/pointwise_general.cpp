@@ -100,7 +100,7 @@ namespace {
          "logical_not to invert a mask");
   if (op == Pw::neg)
     fail("neg: negation of a bool tensor is not supported; use ~ or logical_not to invert a mask");
-  if (op == Pw::sign) fail("sign: not defined for complex numbers; use sgn");
+  if (op == Pw::sign) fail_not_implemented("sign: not defined for complex numbers; use sgn");
   fail_not_implemented(pointwise_name(op), ": not implemented for dtype ", dtype_name(d));
 }
 

@@ -111,7 +111,7 @@ DType sum_dtype(const Tensor& self, const OptDType& dtype) {
 
 DType mean_dtype(const Tensor& self, const OptDType& dtype) {
   const DType d = dtype.value_or(self.dtype());
-  TORCHY_CHECK(is_differentiable(d), "mean: could not infer the dtype of the result; ",
+  TORCHY_CHECK(is_differentiable(d), "mean: could not infer output dtype; ",
                dtype ? "dtype=" : "the input", " must be floating point or complex, got ",
                scalar_type_name(d), "; pass dtype=torch.float32");
   return d;
@@ -146,7 +146,7 @@ Tensor sum_to_size(const Tensor& self, IntSpan size) {
   for (int64_t d = 0; d < self.ndim(); ++d)
     if (d < lead || (size[size_t(d - lead)] == 1 && self.sizes()[size_t(d)] != 1))
       mask |= uint64_t(1) << d;
-  DType dtype = self.dtype();
+  DType dtype = is_integral_or_bool(self.dtype()) ? DType::Int64 : self.dtype();
   Tensor r = sum_as(self, mask, true, dtype, SumKind::Sum);
   return alias(r, size, contiguous_strides(size), r.offset());
 }

@@ -64,6 +64,21 @@ void scan_columns(const T* x, Out* y, const Lines& s, Acc start, Step step) {
   });
 }
 
+template <class Acc, class T> Acc leaf_sum(const T* x, int64_t n) {
+  Acc total = Acc(0);
+  int64_t i = 0;
+  if constexpr (!std::is_integral_v<Acc>) {  // integers are reordered by the compiler itself
+    Acc lanes[8] = {};
+    for (; i + 8 <= n; i += 8)
+      for (int j = 0; j < 8; ++j) lanes[j] += convert<Acc>(x[i + j]);
+    for (int half = 4; half > 0; half /= 2)
+      for (int j = 0; j < half; ++j) lanes[j] += lanes[j + half];
+    total = lanes[0];
+  }
+  for (; i < n; ++i) total = plus(total, convert<Acc>(x[i]));
+  return total;
+}
+
 // One long row of sums: leaves are summed, their sums added up, then every leaf scanned. The tree
 // depends on the length alone.
 template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, int64_t n) {
@@ -71,15 +86,8 @@ template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, 
   std::unique_ptr<Acc[]> before(new Acc[size_t(leaves)]);
   parallel_for(0, leaves, 4, [&](int64_t b, int64_t e) {
     for (int64_t leaf = b; leaf < e; ++leaf) {
-      Acc lanes[8] = {};
-      const int64_t end = std::min(n, (leaf + 1) * kRowBlock);
-      int64_t i = leaf * kRowBlock;
-      for (; i + 8 <= end; i += 8)
-        for (int j = 0; j < 8; ++j) lanes[j] = plus(lanes[j], convert<Acc>(x[i + j]));
-      for (; i < end; ++i) lanes[0] = plus(lanes[0], convert<Acc>(x[i]));
-      for (int half = 4; half > 0; half /= 2)
-        for (int j = 0; j < half; ++j) lanes[j] = plus(lanes[j], lanes[j + half]);
-      before[size_t(leaf)] = lanes[0];
+      const int64_t begin = leaf * kRowBlock, end = std::min(n, begin + kRowBlock);
+      before[size_t(leaf)] = leaf_sum<Acc>(x + begin, end - begin);
     }
   });
   Acc total = Acc(0);

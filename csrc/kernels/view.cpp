@@ -33,7 +33,8 @@ void enlarge_elements(Geometry& g, int64_t ratio, const char* op) {
 }  // namespace
 
 Tensor view(const Tensor& self, IntSpan size) {
-  if (self.is_contiguous() && size.size() <= Dims::kMax) {  // the usual case: no search for strides
+  if (self.is_contiguous() && size.size() <= Dims::kMax &&
+      IntSpan(contiguous_strides(self.sizes())) == self.strides()) {  // the usual case: no search for strides
     Geometry g;
     g.sizes = size;
     g.strides.resize(size.size());
@@ -243,6 +244,7 @@ Tensor view_as_complex(const Tensor& self) {
   TORCHY_CHECK(!g.sizes.empty(), "view_as_complex: input tensor must have one or more dimensions");
   TORCHY_CHECK(g.sizes.back() == 2, "view_as_complex: tensor must have a last dimension of size 2, not ",
                g.sizes.back());
+  if (self.numel() == 0) g.strides.back() = 1;  // nothing is read: any stride will do
   TORCHY_CHECK(g.strides.back() == 1, "view_as_complex: tensor must have a last dimension with stride 1, not ",
                g.strides.back());
   enlarge_elements(g, 2, "view_as_complex");

@@ -96,6 +96,14 @@ bool kw_is(PyObject* given, const char* name) { return PyUnicode_CompareWithASCI
 
 }  // namespace
 
+// view(2, 3) means view((2, 3)) only where the list is the one thing to give by position.
+static bool takes_varargs(const Signature& sig, bool has_self) {
+  if (!(sig.flags & kSigVarargs)) return false;
+  int positional = 0;
+  for (int i = has_self; i < sig.count; ++i) positional += !sig.params[i].kwonly;
+  return positional == 1;
+}
+
 bool match(const Signature& sig, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
            Args& out) {
   std::memset(out.slots_, 0, sizeof(PyObject*) * size_t(sig.count));
@@ -105,9 +113,7 @@ bool match(const Signature& sig, PyObject* self, PyObject* const* args, Py_ssize
     if (filled >= sig.count || sig.params[filled].kwonly) return false;
     const ParamSpec& p = sig.params[filled];
     bool list = p.kind == kArgIntList || p.kind == kArgOptIntList;
-    if (list && (sig.flags & kSigVarargs) && is_int(args[i]) &&
-        (i + 1 < n || filled + 1 == sig.count || sig.params[filled + 1].has_default)) {
-      // the remaining ints are one list, unless this signature has a use for them one by one
+    if (list && i == 0 && n > 1 && is_int(args[i]) && takes_varargs(sig, self != nullptr)) {
       Py_ssize_t end = i;
       while (end < n && is_int(args[end])) ++end;
       if (end - i > 1) {

@@ -59,6 +59,16 @@ PyObject* size_item(PyObject* self, PyObject* key) {
   if (!r || !PySlice_Check(key)) return r.leak();
   return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), r.get());
 }
+// Sums and multiples of sizes are sizes.
+PyObject* as_size(PyObject* tuple) {
+  Ref r(tuple);
+  return r && PyTuple_CheckExact(r.get()) ? PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), r.get()) : r.leak();
+}
+PyObject* size_repeat(PyObject* self, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)); }
+PyObject* size_add(PyObject* a, PyObject* b) {
+  if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
+  return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b));
+}
 PyObject* size_reduce(PyObject* self, PyObject*) {
   Ref plain(PySequence_Tuple(self));
   Ref list(PySequence_List(self));
@@ -104,6 +114,8 @@ void add_size(PyObject* module) {
   static PyType_Slot slots[] = {{Py_tp_repr, reinterpret_cast<void*>(size_repr)},
                                 {Py_tp_methods, size_methods},
                                 {Py_mp_subscript, reinterpret_cast<void*>(size_item)},
+                                {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
+                                {Py_nb_add, reinterpret_cast<void*>(size_add)},
                                 {Py_tp_doc, const_cast<char*>("The sizes of a tensor: a tuple of ints.")},
                                 {0, nullptr}};
   static PyType_Spec spec = {"torchy.Size", 0, 0, Py_TPFLAGS_DEFAULT, slots};

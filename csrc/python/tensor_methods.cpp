@@ -153,6 +153,15 @@ ONEARG(set_) {
   return Py_NewRef(self);
   TORCHY_CATCH(nullptr)
 }
+PyObject* become_(PyObject* self, PyObject* args) {
+  TORCHY_TRY
+  PyObject* view;
+  const char* op;
+  if (!PyArg_ParseTuple(args, "O!s:_become", tensor_type, &view, &op)) return nullptr;
+  ops::become_(unwrap(self), unwrap(view), op);
+  return Py_NewRef(self);
+  TORCHY_CATCH(nullptr)
+}
 ONEARG(is_same_size) {
   TORCHY_TRY
   if (!is_tensor(arg)) fail_type("is_same_size(): argument must be Tensor, not ", Py_TYPE(arg)->tp_name);
@@ -239,6 +248,7 @@ PyMethodDef tensor_methods[] = {
     {"resize_", resize_, METH_VARARGS, "resize_(*sizes): change the shape, growing the memory if needed."},
     {"resize_as_", resize_as_, METH_O, "resize_as_(other): resize_ to other's shape."},
     {"set_", set_, METH_O, "set_(source): become another name for source's memory."},
+    {"_become", become_, METH_VARARGS, nullptr},
     {"is_same_size", is_same_size, METH_O, "Whether both have the same shape."},
     {"is_set_to", is_set_to, METH_O, "Whether both are the same view of the same memory."},
     {"_is_view", is_view, METH_NOARGS, nullptr},

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser("python -m torchy", description="torchy's demo and facts.")
     parser.add_argument("command", nargs="?", choices=["demo", "info"], default="demo")
-    parser.add_argument("--out", default="torchy-demo.svg", help="where the curves are saved")
+    parser.add_argument("--out", default=".", help="file for the curves, or a directory")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Finds the OpenBLAS that pip installed (scipy-openblas32); called once, at the first matrix product."""
+"""Finds the OpenBLAS that pip installed (scipy-openblas32); called once, when LAPACK is first needed."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import torchy
 from torchy import nn
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from torchy import Tensor
 
-__all__ = ["GOAL", "TrainingResult", "run_demo", "show_derivative", "train_digits"]
+__all__ = ["CURVE", "GOAL", "TrainingResult", "run_demo", "show_derivative", "train_digits"]
 
 GOAL = 0.97  # share of the held-out fifth that must be recognised
+CURVE = "loss_curve.svg"
 
 
 def show_derivative() -> tuple[Tensor, Tensor]:
@@ -35,7 +37,8 @@ def show_derivative() -> tuple[Tensor, Tensor]:
     print(f"  c     = {c.item():g}")
     print(f"  dc/da = {a.grad.item():g}      (b + b / a**2)")
     print(f"  dc/db = {b.grad.item():g}        (a - 1 / a - 1)\n")
-    c.graph()
+    # Names are looked up in the user's frames; these variables are torchy's own.
+    c.graph(names={"a": a, "b": b})
     print()
     return a.grad, b.grad
 
@@ -139,8 +142,11 @@ def _progress(steps: int) -> Iterator[Callable[[TrainingResult], None]]:
         yield update
 
 
-def run_demo(out: str = "torchy-demo.svg", epochs: int = 20, seed: int = 0) -> int:
-    """Run everything; 0 if the goal was reached, 1 if not."""
+def run_demo(out: str = ".", epochs: int = 20, seed: int = 0) -> int:
+    """Run everything; 0 if the goal was reached, 1 if not. ``out``: a file, or a directory."""
+    path = Path(out)
+    if path.is_dir():
+        path /= CURVE
     show_derivative()
     print("Handwritten digits: 1,797 images of 8 x 8 pixels, a fifth held out\n")
     steps_per_epoch = -(-1438 * 5 // 128)  # as the loader has them
@@ -148,10 +154,10 @@ def run_demo(out: str = "torchy-demo.svg", epochs: int = 20, seed: int = 0) -> i
         result = train_digits(epochs, seed, update)
     accuracy = result.accuracies[-1]
     title = f"Digits: {100 * accuracy:.2f} % of the held-out fifth after {epochs} epochs"
-    with open(out, "w", encoding="utf-8") as file:
-        file.write(training_curves_svg(title, result.losses, result.accuracies, GOAL))
+    svg = training_curves_svg(title, result.losses, result.accuracies, GOAL)
+    path.write_text(svg, encoding="utf-8")
     rate = len(result.losses) / result.seconds
     print(f"\n  {len(result.losses)} steps in {result.seconds:.2f} s ({rate:.0f} a second)")
     print(f"  held-out accuracy {100 * accuracy:.2f} % (goal {100 * GOAL:g} %)")
-    print(f"  curves saved to {out}")
+    print(f"  loss curve saved to {path}")
     return 0 if accuracy >= GOAL else 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from torchy import _C, _tensor_str
 from torchy._device import CPU, device, strided
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 Tensor = _C.Tensor
 
@@ -171,8 +173,65 @@ def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return _C.where(condition, self, other)
 
 
-def _is_shared(self: Tensor) -> bool:
+def _false(self: Tensor) -> bool:
     return False
+
+
+def _transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
+    """transpose in place: this tensor's dims are swapped."""
+    return self._become(self.transpose(dim0, dim1), "transpose_")
+
+
+def _t_(self: Tensor) -> Tensor:
+    """t in place: this matrix is transposed."""
+    return self._become(self.t(), "t_")
+
+
+def _squeeze_(self: Tensor, dim: Any = None) -> Tensor:
+    """squeeze in place: dims of size 1 disappear."""
+    return self._become(self.squeeze() if dim is None else self.squeeze(dim), "squeeze_")
+
+
+def _unsqueeze_(self: Tensor, dim: int) -> Tensor:
+    """unsqueeze in place: a dim of size 1 is inserted."""
+    return self._become(self.unsqueeze(dim), "unsqueeze_")
+
+
+def _as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """as_strided in place: this tensor gets these sizes, strides and offset."""
+    return self._become(self.as_strided(size, stride, storage_offset), "as_strided_")
+
+
+def _fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write fill_value on the main diagonal of all dims; wrap goes on below a tall matrix."""
+    sizes = self.shape
+    if self.dim() < 2 or (self.dim() > 2 and len(set(sizes)) > 1):
+        raise RuntimeError(f"fill_diagonal_: needs a matrix, or equal sizes of more dims, but the shape is {tuple(sizes)}")
+    step = sum(self.stride())
+    count = min(sizes)
+    if wrap and self.dim() == 2 and sizes[0] > sizes[1]:
+        for start in range(0, sizes[0], sizes[1] + 1):
+            _fill_diagonal_(self[start:start + sizes[1]], fill_value)
+        return self
+    self.as_strided((count,), (step,), self.storage_offset()).fill_(fill_value)
+    return self
+
+
+def _get_device(self: Tensor) -> int:
+    return -1
+
+
+def _method(module: str, name: str) -> Any:
+    """A method that is the function of that name, looked up when first called."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        import importlib
+
+        return getattr(importlib.import_module(f"torchy.{module}"), name)(self, *args, **kwargs)
+
+    call.__name__ = name
+    call.__doc__ = f"See torchy.{name}."
+    return call
 
 
 def _attach() -> None:
@@ -181,7 +240,16 @@ def _attach() -> None:
         "__iter__": _iter, "__contains__": _contains, "__reversed__": _reversed, "__complex__": _complex,
         "_backward": _backward, "to": _to, "type": _type, "type_as": _type_as, "split": _split, "nonzero": _nonzero,
         "norm": _norm, "unique": _unique, "graph": _graph, "new_tensor": _new_tensor, "where": _where,
-        "untyped_storage": _untyped_storage, "cpu": _identity, "pin_memory": _identity, "is_shared": _is_shared,
+        "untyped_storage": _untyped_storage, "cpu": _identity, "pin_memory": _identity, "is_shared": _false,
+        "is_pinned": _false, "is_conj": _false, "is_neg": _false, "get_device": _get_device, "transpose_": _transpose_,
+        "swapaxes_": _transpose_, "swapdims_": _transpose_, "t_": _t_, "squeeze_": _squeeze_, "unsqueeze_": _unsqueeze_,
+        "as_strided_": _as_strided_, "fill_diagonal_": _fill_diagonal_,
+    }  # fmt: skip
+    functions = {
+        "_predicates": ("allclose", "equal", "isreal", "isposinf", "isneginf", "is_nonzero"),
+        "_numeric": ("corrcoef", "cov", "cross", "diff", "dist", "gcd", "kron", "lcm", "ldexp", "matrix_power",
+                     "nanquantile", "quantile"),
+        "functional": ("unique_consecutive",),
     }  # fmt: skip
     casts = {
         "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32",
@@ -192,6 +260,10 @@ def _attach() -> None:
         setattr(Tensor, name, method)
     for name, target in casts.items():
         setattr(Tensor, name, _caster(target))
+    for module, names in functions.items():
+        for name in names:
+            setattr(Tensor, name, _method(module, name))
+    Tensor.is_cpu = property(lambda self: True, doc="Always True in this build.")
     Tensor.device = property(lambda self: CPU, doc="Where the memory is: always device('cpu').")
     Tensor.layout = property(lambda self: strided, doc="Always torch.strided.")
     Tensor.__array_priority__ = 1000  # NumPy lets us handle array + tensor

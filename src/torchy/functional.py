@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from torchy import _C
 from torchy._einsum import einsum, tensordot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 Tensor = _C.Tensor
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors",
-    "cartesian_prod", "einsum", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "meshgrid",
-    "nonzero", "norm", "numel", "split", "tensordot", "unique", "where",
+    "cartesian_prod", "einsum", "meshgrid", "nonzero", "norm", "split", "tensordot", "unique", "unique_consecutive",
+    "where",
 ]  # fmt: skip
 
 
 def _many(tensors: tuple[Any, ...]) -> list[Tensor]:
     return list(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else list(tensors)
-
-
-def is_tensor(obj: object) -> bool:
-    """Whether obj is a Tensor."""
-    return isinstance(obj, Tensor)
-
-
-def is_floating_point(input: Tensor) -> bool:
-    """Whether the dtype of input is floating."""
-    return input.is_floating_point()
-
-
-def is_complex(input: Tensor) -> bool:
-    """Whether the dtype of input is complex."""
-    return input.is_complex()
-
-
-def is_nonzero(input: Tensor) -> bool:
-    """The truth value of a one-element tensor."""
-    return bool(input)
-
-
-def numel(input: Tensor) -> int:
-    """The number of elements."""
-    return input.numel()
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -71,7 +48,7 @@ def norm(
         if p != "fro":
             raise RuntimeError(f"norm: p={p!r} is not available; use 'fro' or a number")
         p = 2
-    return _C.linalg_vector_norm(input, 2 if p is None else p, dim, keepdim, dtype=dtype)
+    return _C.norm(input, 2 if p is None else p, dim, keepdim, dtype=dtype)
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -79,15 +56,28 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     return tensor.split(split_size_or_sections, dim)
 
 
+def _wanted(found: Any, return_inverse: bool, return_counts: bool) -> Any:
+    values, inverse, counts = found
+    out = (values, *((inverse,) if return_inverse else ()), *((counts,) if return_counts else ()))
+    return out if len(out) > 1 else values
+
+
 def unique(
     input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The distinct elements, with the inverse map and counts if wanted."""
-    if dim is not None:
-        raise NotImplementedError("unique: dim= is not available; flatten, or use a Python set of rows")
-    values, inverse, counts = _C._unique2(input, sorted, return_inverse, return_counts)
-    out = (values, *((inverse,) if return_inverse else ()), *((counts,) if return_counts else ()))
-    return out if len(out) > 1 else values
+    """The distinct elements (slices along dim, if given) in order, with the inverse map and counts if wanted."""
+    if dim is None:
+        found = _C._unique2(input, sorted, return_inverse, return_counts)
+    else:
+        found = _C.unique_dim(input, dim, sorted, return_inverse, return_counts)
+    return _wanted(found, return_inverse, return_counts)
+
+
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """unique, but only runs of equal neighbours are merged."""
+    return _wanted(_C._unique_consecutive(input, return_inverse, return_counts, dim), return_inverse, return_counts)
 
 
 def broadcast_shapes(*shapes: Any) -> _C.Size:
@@ -117,7 +107,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     shape = [t.shape[0] for t in items]
     grids = [t.reshape([-1 if j == i else 1 for j in range(n)]).expand(shape) for i, t in enumerate(items)]
     if swap:
-        grids = [g.transpose(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
@@ -166,5 +155,3 @@ def block_diag(*tensors: Tensor) -> Tensor:
         rows.append(_C.cat(parts, 1))
         at += b.shape[1]
     return _C.cat(rows, 0)
-
-

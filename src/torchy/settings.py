@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torchy import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def set_default_dtype(d: Any) -> None:

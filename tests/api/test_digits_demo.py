@@ -30,7 +30,19 @@ def test_derivative_is_the_known_one(capsys):
     da, db = _demo.show_derivative()
     assert (da.item(), db.item()) == (53.75, 0.5)
     text = capsys.readouterr().out
-    assert "53.75" in text and "Tensor (-)" in text
+    assert "53.75" in text
+    tree = """
+Tensor (-)
+  Tensor (*)
+    Tensor a
+    Tensor b
+  Tensor (+)
+    Tensor (/)
+      Tensor b
+      Tensor a
+    Tensor b
+"""
+    assert tree in text
 
 
 def test_same_seed_trains_the_same_network():
@@ -50,6 +62,19 @@ def test_demo_reaches_its_goal_and_saves_its_curves(tmp_path, capsys):
     assert [e.get("class") for e in lines] == ["raw loss", "curve loss", "curve accuracy"]
     assert len(lines[0].get("points").split()) == 57 * 20
     assert len(lines[2].get("points").split()) == 20
+
+
+def test_out_may_be_a_directory(tmp_path, capsys):
+    main(["--epochs", "1", "--out", str(tmp_path)])
+    curve = tmp_path / "loss_curve.svg"
+    assert curve.read_text().startswith("<svg") and str(curve) in capsys.readouterr().out
+
+
+def test_without_out_the_curve_is_in_the_working_directory(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["--epochs", "1"])
+    assert [file.name for file in tmp_path.iterdir()] == ["loss_curve.svg"]
+    assert "loss_curve.svg" in capsys.readouterr().out
 
 
 def test_demo_that_misses_its_goal_exits_with_1(tmp_path, monkeypatch, capsys):

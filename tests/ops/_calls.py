@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from _rules import language
-from _rules.inputs import has_complex_run, inputs_of
+from _rules.inputs import arrays_in, has_complex_run, inputs_of
 from _rules.numeric import flat, text_of
 
 import torchy
-from optable.spec import Op, load_all
+from optable.spec import NONDIFF, Op, load_all
 from torchy import Tensor, _C
 
 TABLE = load_all()
@@ -89,6 +89,52 @@ class Case:
         given = language.bound(self.op, args, {k: language.wrapped(v) for k, v in self.kwargs.items()})
         with np.errstate(all="ignore"):
             return [language.unwrapped(r) for r in language.forward(self.op, given)]
+
+    def slots(self) -> list[tuple[str, int | None]]:
+        """Where the differentiable inputs are: names of arguments, with a position in those that are lists."""
+        names = [p.name for p in self.op.params]
+        described = {**dict(zip(names, self.op.samples[self.number].args, strict=False)), **self.op.samples[self.number].kwargs}
+        out: list[tuple[str, int | None]] = []
+        for name, value in self.named().items():
+            arrs = arrays_in(described[name])
+            if self.op.composite is None and self.op.vjp.get(name, NONDIFF) == NONDIFF or not all(a.grad for a in arrs):
+                continue
+            items = value if isinstance(value, list) else [value]
+            out += [
+                (name, i if isinstance(value, list) else None)
+                for i, x in enumerate(items)
+                if isinstance(x, np.ndarray) and str(x.dtype) in ("float64", "complex128")
+            ]
+        return out
+
+    def named(self) -> dict[str, Any]:
+        return {**dict(zip((p.name for p in self.op.params), self.args, strict=False)), **self.kwargs}
+
+    def inputs(self) -> list[np.ndarray]:
+        """The differentiable inputs."""
+        values = self.named()
+        return [values[n] if i is None else values[n][i] for n, i in self.slots()]
+
+    def as_function(self) -> Callable[..., list[Tensor]]:
+        """From the differentiable inputs, as tensors, to the differentiable results."""
+        slots, values = self.slots(), self.named()
+
+        def f(*inputs: Tensor) -> list[Tensor]:
+            now = {n: list(v) if isinstance(v, list) else v for n, v in values.items()}
+            for (name, i), x in zip(slots, inputs, strict=True):
+                if i is None:
+                    now[name] = x
+                else:
+                    now[name][i] = x
+            names = list(now)
+            args, kwargs = arguments(
+                self.op, [now[n] for n in names[: len(self.args)]], {k: now[k] for k in self.kwargs}
+            )
+            out = run(self.op, args, kwargs)
+            kept = [r for (_, n), r in zip(self.op.returns, out, strict=True) if n not in self.op.nondiff_outputs]
+            return [t for t in tensors_in(kept) if t.dtype in (torchy.float64, torchy.complex128)]
+
+        return f
 
 
 def arguments(

@@ -17,8 +17,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import __main__ as command  # noqa: E402
-from bench import measure, picture, registry, report, runner  # noqa: E402
+from bench import (  # noqa: E402
+    __main__ as command,  # noqa: E402
+    measure,
+    picture,
+    registry,
+    report,
+    runner,
+)
 
 SLOW = """
 NAME, COSTS = "standin_slow", (6.0, 4.0, 5.0, 9.0)

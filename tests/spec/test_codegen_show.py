@@ -31,7 +31,7 @@ def test_show_prints_struct_rule_saved_set_and_recording_function() -> None:
     assert re.search(r"^Tensor mul\(.*const Operand& self, .*const Operand& other\) \{$", text, re.M)
     assert "if (requires_grad(self)) node->other_.save(other);" in text and "set_history(result, node);" in text
     assert re.search(r"^void mul_\(.*const Tensor& self, .*const Operand& other\) \{$", text, re.M)
-    assert "def mul(self: Tensor | Number, other: Tensor | Number) -> Tensor: ..." in text
+    assert "def mul(self: Tensor | Number, other: Tensor | Number, *, out: Any = None) -> Tensor: ..." in text
 
 
 def test_show_names_what_is_saved(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from torchy import _C
 from torchy.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
 
 __all__ = ["Function", "Node", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
 Node = _C.Node
-Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
 
 
 def _as_list(what: Any, name: str, none_ok: bool = False) -> list[Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
-from typing import Any
 
 from torchy import _C
 from torchy.autograd.grad_mode import no_grad
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 Tensor = _C.Tensor
 
@@ -132,7 +135,7 @@ class Function:
             for o in outputs
         ]
         saved = [next((f for o, f in zip(outputs, fresh) if o is t and t is not None), t) for t in ctx._to_save]
-        ctx._to_save = ()
+        ctx._to_save = ctx._dirty = ctx._non_differentiable = ()  # results here would be cycles
         _C._attach_function(
             f"{cls.__name__}Backward", functools.partial(_run_backward, cls, ctx, len(args)), inputs,
             [f if isinstance(f, Tensor) else None for f in fresh], saved, differentiable, dirty, ctx._materialize,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable
-from typing import Any
 
 from torchy import _C
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class _Mode:
@@ -30,6 +32,8 @@ class _Mode:
         _C._set_tls_flags(self._saved.pop())
 
     def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        import inspect  # not on top: it would take a quarter of `import torchy`
+
         if inspect.isclass(fn):
             raise TypeError(f"{type(self).__name__}: decorate functions or methods, not the class {fn.__name__}")
         if inspect.isgeneratorfunction(fn):

@@ -46,6 +46,7 @@ from ._common import (
     pairwise_distance,
 )
 from ._cross_entropy import cross_entropy, nll_loss
+from ._lookup import embedding, pad
 from ._loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -57,6 +58,7 @@ from ._loss import (
 )
 
 __all__ = [
+    "pad",
     "alpha_dropout",
     "bilinear",
     "binary_cross_entropy",
@@ -69,6 +71,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
     "gelu",
     "glu",
     "gumbel_softmax",

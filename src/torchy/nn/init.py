@@ -95,7 +95,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         tensor.zero_()
         for group in range(groups):
             for channel in range(min(per_group, tensor.size(1))):
-                tensor[(group * per_group + channel, channel, *centre)] = 1
+                place = (group * per_group + channel, channel, *centre)
+                tensor[place] = 1
     return tensor
 
 
@@ -221,6 +222,19 @@ def _reject_uniform(
         pending = rejected if pending is None else pending & rejected
 
 
+def _orthonormal_columns(matrix: Tensor) -> Tensor:
+    """Q of the QR factors whose R has a positive diagonal (uniform over orthogonal matrices if
+    ``matrix`` is normal). Gram-Schmidt, twice for each column: orthogonal to rounding
+    (Giraud, Langou and Rozloznik, 2005)."""
+    q = torchy.zeros_like(matrix)
+    for j in range(matrix.size(1)):
+        column, done = matrix[:, j], q[:, :j]
+        for _ in range(2):
+            column = column - done @ (done.t() @ column)
+        q[:, j] = column / column.norm()
+    return q
+
+
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """A (semi-)orthogonal matrix from the QR factors of a normal one (Saxe et al., 2013)."""
     if tensor.dim() < 2:
@@ -233,8 +247,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     columns = tensor.numel() // rows
     with torchy.no_grad():
         flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-        q, r = torchy.linalg.qr(flat.t() if rows < columns else flat)
-        q = q * r.diagonal().sign()  # makes the result uniform over orthogonal matrices
+        q = _orthonormal_columns(flat.t() if rows < columns else flat)
         tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape))
         return tensor.mul_(gain)
 

@@ -103,6 +103,14 @@ class Optimizer:
     of groups that give none.
     """
 
+    if TYPE_CHECKING:  # __init__ and __setstate__ make them from _HOOK_DICTS
+        _optimizer_step_pre_hooks: OrderedDict[int, Any]
+        _optimizer_step_post_hooks: OrderedDict[int, Any]
+        _optimizer_state_dict_pre_hooks: OrderedDict[int, Any]
+        _optimizer_state_dict_post_hooks: OrderedDict[int, Any]
+        _optimizer_load_state_dict_pre_hooks: OrderedDict[int, Any]
+        _optimizer_load_state_dict_post_hooks: OrderedDict[int, Any]
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         for name in _HOOK_DICTS:

@@ -64,8 +64,10 @@ def _node_line(node: Any, known: dict[int, str], seen: set[Any]) -> tuple[str, l
     name = node.name().rpartition("::")[2]
     if name == "AccumulateGrad":
         return _leaf_line(node.variable, known), []
-    # Nodes of Python functions have no entry in the table: their name stands for the sign.
-    sign = getattr(node, "sign", None) or name.partition("Backward")[0]
+    # Nodes of Python functions have no entry in the table and give their class's name as the sign.
+    sign = getattr(node, "sign", None) or name
+    if sign == name:
+        sign = name.partition("Backward")[0]
     if node in seen:
         return f"Tensor ({sign}) ^", []
     seen.add(node)

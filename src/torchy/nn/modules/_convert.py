@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torchy
 
+from ._parts import ModuleParts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from torchy import Tensor
 
 
-class ConvertMixin:
+class ConvertMixin(ModuleParts):
     """Conversions and look-ups of Module."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:

@@ -8,6 +8,8 @@ from collections import OrderedDict
 import torchy
 from torchy.utils.hooks import RemovableHandle
 
+from ._parts import ModuleParts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,7 +209,7 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise
 
 
-class HooksMixin:
+class HooksMixin(ModuleParts):
     """The register_*_hook methods of Module."""
 
     def register_forward_pre_hook(

@@ -7,6 +7,8 @@ from collections import OrderedDict, namedtuple
 import torchy
 from torchy.utils.hooks import RemovableHandle
 
+from ._parts import ModuleParts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +28,7 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
     __str__ = __repr__
 
 
-class StateDictMixin:
+class StateDictMixin(ModuleParts):
     """The state-dictionary methods of Module."""
 
     _version = 1  # stored in _metadata; a subclass raises it when its layout changes

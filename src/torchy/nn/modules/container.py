@@ -18,6 +18,10 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequen
 class _Numbered(Module):
     """What Sequential and ModuleList share: children named '0', '1', ..."""
 
+    if TYPE_CHECKING:  # Sequential and ModuleList each define it
+
+        def __getitem__(self, index: int | slice) -> Any: ...
+
     def __len__(self) -> int:
         return len(self._modules)
 

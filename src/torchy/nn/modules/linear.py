@@ -5,8 +5,7 @@ import math
 
 import torchy
 
-from .. import functional as F
-from .. import init
+from .. import functional as F, init
 from ..parameter import Parameter
 from .module import Module
 

@@ -126,7 +126,7 @@ class WeightedRandomSampler(Sampler):
 
     def __init__(
         self,
-        weights: Sequence[float],
+        weights: Sequence[float] | Tensor,
         num_samples: int,
         replacement: bool = True,
         generator: Any = None,
@@ -134,12 +134,11 @@ class WeightedRandomSampler(Sampler):
         _positive_int("num_samples", num_samples)
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got {replacement!r}")
-        weights = torchy.as_tensor(weights, dtype=torchy.float64)
-        if weights.dim() != 1:
+        self.weights = torchy.as_tensor(weights, dtype=torchy.float64)
+        if self.weights.dim() != 1:
             raise ValueError(
-                f"weights should be a 1d sequence, but they have shape {tuple(weights.shape)}"
+                f"weights should be a 1d sequence, but they have shape {tuple(self.weights.shape)}"
             )
-        self.weights = weights
         self.num_samples = num_samples
         self.replacement = replacement
         self.generator = generator
