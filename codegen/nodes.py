@@ -269,6 +269,12 @@ def record_condition(op: Op) -> str:
     return " || ".join(f"requires_grad({a})" for a in rules_of(op))
 
 
+def _any_requires_grad(op: Op) -> str:
+    """Does any argument of this composite require a gradient?"""
+    named = [p.name for p in op.params if p.type in ("Tensor", "Tensor?", "Tensor[]", "Operand")]
+    return " || ".join(f"requires_grad({a})" for a in named)
+
+
 def op_function(op: Op) -> list[str]:
     """The recording function: compute, and if wanted hang a node on the result."""
     head = f"{return_type(op)} {op.cname}({parameters(op, False)}) {{"
@@ -310,8 +316,11 @@ def inplace_function(op: Op) -> list[str]:
     lines.append(f'  check_inplace({first}, {"record" if diff else f"grad_enabled() && requires_grad({first})"}, "{name}");')
     if op.composite is not None:
         t = Translator(op.cname, {p.name: p.type for p in op.params})
-        lines[1] = f"  [[maybe_unused]] bool record = grad_enabled() && requires_grad({first});"
-        lines.append(f'  inplace_from({first}, {t.expr(parse_expression(op.cname, op.composite))}, "{name}");')
+        lines[1] = f"  [[maybe_unused]] bool record = grad_enabled() && ({_any_requires_grad(op)});"
+        value = t.expr(parse_expression(op.cname, op.composite))
+        # the parts may save self, which is about to change
+        lines.append(f"  auto compute = [&]([[maybe_unused]] const Tensor& {first}) {{ return {value}; }};")
+        lines.append(f'  inplace_from({first}, compute(record ? ops::clone({first}) : {first}), "{name}");')
         return [*lines, "}"]
     lines.append("  NodeRef made;")
     if diff:

@@ -55,7 +55,7 @@ op("mean(Tensor self, *, dtype? dtype=None) -> Tensor",
    doc="Mean of all elements, which must be floating point or complex; NaN for none.",
    kernel="mean", vjp={"self": "expand(grad / self.numel, self.shape)"}, jvp=LINEAR,
    complex="holomorphic", ref="ref.mean_all", samples=ALL,
-   errors=[(call(idx([1, 2])), "RuntimeError", "mean: could not infer the dtype")])
+   errors=[(call(idx([1, 2])), "RuntimeError", "mean: could not infer output dtype")])
 
 op("mean.dim(Tensor self, int[]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
    doc="Mean over some dims.",
@@ -63,7 +63,7 @@ op("mean.dim(Tensor self, int[]? dim, bool keepdim=False, *, dtype? dtype=None) 
    kernel="mean_dim",
    vjp={"self": "spread(grad / reduced_numel(self.shape, dim), self.shape, dim, keepdim)"}, jvp=LINEAR,
    complex="holomorphic", ref="ref.mean_dim", node="Mean", samples=over_dims(call(arr(2, 0), [0])),
-   errors=[BAD_DIMS, twice("mean"), (call(idx([1, 2]), [0]), "RuntimeError", "mean: could not infer the dtype")])
+   errors=[BAD_DIMS, twice("mean"), (call(idx([1, 2]), [0]), "RuntimeError", "mean: could not infer output dtype")])
 
 op("nansum(Tensor self, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
    doc="Sum over some dims, NaN counting as 0. Not for complex numbers.",

@@ -254,6 +254,8 @@ Tensor pointwise3(Pw op, const Operand& a, const Operand& b, const Operand& c, c
 }
 
 void pointwise1_into(Pw op, Tensor& out, const Tensor& a, const Scalar* params, int nparams) {
+  TORCHY_CHECK(op != Pw::abs || !is_complex(out.dtype()),
+               "abs_: in-place abs is not supported for complex tensors, as the result is real; use abs");
   Operand o[3] = {Operand(a), Scalar(), Scalar()};
   run_general(op, out, o, 1, params, nparams);
 }

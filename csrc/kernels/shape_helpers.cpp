@@ -156,11 +156,8 @@ IntVec sizes_bounds(IntSpan shape, IntSpan split_sizes, int64_t dim) {
     TORCHY_CHECK(s >= 0, "split_with_sizes: expects split_sizes have only non-negative entries, but got ",
                  "split_sizes=", split_sizes);
     out.push_back(at);
-    if (s > size - at) {
-      at = -1;
-      break;
-    }
-    out.push_back(at += s);
+    at = at < 0 || s > size - at ? -1 : at + s;  // -1: more than there is, and the sum might overflow
+    out.push_back(at);
   }
   TORCHY_CHECK(at == size, "split_with_sizes: expects split_sizes to sum exactly to ", size,
                " (input tensor's size at dimension ", dim, "), but got split_sizes=", split_sizes);

@@ -51,7 +51,9 @@ def test_set_grad_enabled_as_a_function():
     assert on()
 
 
-@pytest.mark.parametrize("make", [lambda f: torch.no_grad()(f), torch.no_grad, lambda f: torch.set_grad_enabled(False)(f)])
+@pytest.mark.parametrize(
+    "make", [lambda f: torch.no_grad()(f), torch.no_grad, lambda f: torch.set_grad_enabled(False)(f)]
+)
 def test_decorators(make):
     @make
     def f(a, *, b):

@@ -83,7 +83,9 @@ def reductions(x, w):
 def choosing(x, w):
     m = torch.cat([x, w * x])
     picked = torch.where(m > 0.6, m * m, m**3)
-    return picked[torch.tensor([0, 2, 2, 5])] * picked.gather(0, torch.tensor([1, 1, 3, 4])) + m.clamp(0.3, 1.2)[:4] ** 2
+    return (
+        picked[torch.tensor([0, 2, 2, 5])] * picked.gather(0, torch.tensor([1, 1, 3, 4])) + m.clamp(0.3, 1.2)[:4] ** 2
+    )
 
 
 def gradient(f, x, w):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from _calls import Case, mapped
-from _rules.numeric import text_of  # noqa: F401
 
 import torchy
 from optable.spec import Param

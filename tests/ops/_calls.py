@@ -14,7 +14,7 @@ from _rules.numeric import flat, text_of
 
 import torchy
 from optable.spec import NONDIFF, Op, load_all
-from torchy import Tensor, _C
+from torchy import _C, Tensor
 
 TABLE = load_all()
 # What has no binding is reached through the public operations that use it.

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 import torchy
 from tests.parity._same import same
 

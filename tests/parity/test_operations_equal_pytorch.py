@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 import torchy
 from optable.samples import Arr
 from optable.spec import load_all
@@ -162,7 +163,9 @@ def flat(result):
 
 
 def array(t):
-    if isinstance(t, pytorch.Tensor) and t._is_zerotensor():
+    if isinstance(t, pytorch.Tensor) and t.is_sparse:  # embedding(sparse=True): dense in torchy
+        t = t.to_dense()
+    elif isinstance(t, pytorch.Tensor) and t._is_zerotensor():
         t = t.clone()
     return np.array(t.detach().tolist()) if hasattr(t, "detach") else t
 

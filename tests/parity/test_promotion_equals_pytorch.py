@@ -6,6 +6,7 @@ import itertools
 import warnings
 
 import pytest
+
 import torchy
 
 pytorch = pytest.importorskip("torch")

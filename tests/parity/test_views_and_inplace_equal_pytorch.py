@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+
 import torchy
 
 pytorch = pytest.importorskip("torch")
@@ -38,7 +39,6 @@ def make_program(seed):
     """A list of (statement, name it makes): tensors t0 (from the leaf) and views of them, changed in place."""
     rng = random.Random(seed)
     shape = rng.choice(SHAPES)
-    shapes = {"t0": shape}
     steps = []
     probe = {"t0": pytorch.zeros(shape)}
     for _ in range(rng.randrange(3, 9)):

@@ -2,5 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("torchy", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "torchy", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 settings.load_profile("torchy")

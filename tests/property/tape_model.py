@@ -21,7 +21,7 @@ VIEWS: dict[str, Callable] = {
     "reverse": lambda a, lead: a.transpose(*range(lead), *reversed(range(lead, a.ndim))),
     "tail": lambda a, lead: a[(slice(None),) * lead + (slice(1, None),)],
     "stride": lambda a, lead: a[(Ellipsis, slice(None, None, 2))],
-    "first": lambda a, lead: a[(slice(None),) * lead + (0,)],
+    "first": lambda a, lead: a[(slice(None),) * lead + (0, Ellipsis)],
     "last": lambda a, lead: a[..., -1],
     "unsqueeze": lambda a, lead: a[(slice(None),) * lead + (None,)],
 }

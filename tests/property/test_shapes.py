@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import torchy as torch
@@ -36,13 +35,12 @@ def summed_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def test_broadcasting(shapes, name, transposed, seed):
     rng = np.random.default_rng(seed)
     arrays = [rng.uniform(0.5, 2.0, s) for s in shapes.input_shapes]
-    if transposed:
-        arrays = [np.ascontiguousarray(a.T).T for a in arrays]
     f, df = OPERATIONS[name]
-    a, b = (torch.tensor(x).requires_grad_() for x in arrays)
-    if transposed:
-        a, b = (torch.tensor(np.ascontiguousarray(x.T)).permute(*reversed(range(x.ndim))) if x.ndim else torch.tensor(x) for x in arrays)
-        a.requires_grad_(), b.requires_grad_()
+    if transposed:  # the same values, laid out with the last dim slowest
+        a, b = (torch.tensor(x.transpose().copy()).permute(tuple(reversed(range(x.ndim)))) for x in arrays)
+    else:
+        a, b = (torch.tensor(x) for x in arrays)
+    a.requires_grad_(), b.requires_grad_()
     y = getattr(torch, name)(a, b)
     assert tuple(y.shape) == shapes.result_shape
     np.testing.assert_allclose(y.detach().numpy(), f(*arrays), rtol=1e-12)

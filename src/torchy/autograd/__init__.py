@@ -46,7 +46,9 @@ def backward(
     roots = _as_list(tensors, "backward")
     grads = _as_list(grad_tensors, "grad_tensors", none_ok=True)
     if grads and len(grads) != len(roots):
-        raise RuntimeError(f"backward: got {len(roots)} tensors and {len(grads)} gradients; give one gradient per tensor")
+        raise RuntimeError(
+            f"backward: got {len(roots)} tensors and {len(grads)} gradients; give one gradient per tensor"
+        )
     keep = create_graph if retain_graph is None else retain_graph
     _C._run_backward(roots, grads, _as_list(inputs, "inputs"), keep, create_graph, True, True)
 
@@ -69,7 +71,9 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("grad: is_grads_batched=True needs vmap; loop over the rows of grad_outputs instead")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     roots = _as_list(outputs, "outputs")
     leaves = _as_list(inputs, "inputs")
     if not leaves:

@@ -57,7 +57,9 @@ class FunctionCtx:
         self._materialize = value
 
 
-def _run_backward(cls: type[Function], ctx: FunctionCtx, count: int, saved: tuple[Any, ...], grads: tuple[Any, ...]) -> Any:
+def _run_backward(
+    cls: type[Function], ctx: FunctionCtx, count: int, saved: tuple[Any, ...], grads: tuple[Any, ...]
+) -> Any:
     """Call the user's backward and make its answer one gradient per input."""
     thread = threading.get_ident()
     before = ctx._unpacked.get(thread)
