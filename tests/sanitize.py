@@ -25,7 +25,7 @@ def run(*command: str, **options: object) -> None:
 
 def build() -> None:
     run(
-        "cmake", "-S", ".", "-B", str(BUILD), "-G", "Ninja", "-DTORCHY_SANITIZE=address,undefined",
+        "cmake", "-S", ".", "-B", str(BUILD), "-G", "Ninja", "-DTORCHY_SANITIZE=address,undefined", "-DTORCHY_KEEP_SYMBOLS=ON",
         f"-DPython_EXECUTABLE={sys.executable}", "-DSKBUILD_PROJECT_VERSION=sanitize", "-DCMAKE_CXX_FLAGS_RELEASE=-O1",
     )  # fmt: skip
     run("cmake", "--build", str(BUILD))

@@ -97,14 +97,14 @@ IntVec infer_size(IntSpan sizes, int64_t numel, const char* op) {
 
 bool view_strides(const Tensor& t, IntSpan sizes, IntVec& strides) {
   strides.resize(sizes.size());
-  if (t.is_contiguous() || t.numel() == 0) {
+  if (t.numel() == 0 || t.ndim() == 0) {
     strides = contiguous_strides(sizes);
     return true;
   }
   // Walk from the last dim: a run of old dims that is contiguous in itself may be cut anew.
   int64_t view_d = int64_t(sizes.size()) - 1;
   IntSpan old_sizes = t.sizes(), old_strides = t.strides();
-  int64_t chunk_stride = t.ndim() ? old_strides.back() : 1;
+  int64_t chunk_stride = old_strides.back();
   int64_t tensor_numel = 1, view_numel = 1;
   for (int64_t d = t.ndim() - 1; d >= 0; --d) {
     tensor_numel *= old_sizes[size_t(d)];

@@ -197,7 +197,9 @@ Tensor empty_strided(IntSpan size, IntSpan stride, MaybeDType dtype) {
   for (size_t i = 0; i < size.size(); ++i) {
     TORCHY_CHECK(stride[i] >= 0, "empty_strided: stride ", stride, " has a negative value; strides must be at ",
                  "least 0");
-    places += (size[i] - 1) * stride[i];
+    int64_t reach;
+    TORCHY_CHECK(!__builtin_mul_overflow(size[i] - 1, stride[i], &reach) && !__builtin_add_overflow(places, reach, &places),
+                 "empty_strided: sizes ", size, " with strides ", stride, " reach further than an int64 counts");
   }
   const int64_t n = numel_of(size) == 0 ? 0 : places;
   Tensor out = torchy::empty({n}, or_default(dtype));
@@ -220,7 +222,10 @@ Tensor arange_start(const Scalar& start, const Scalar& end, const Scalar& step, 
                ", step ", step);
   const MoveLoops& loops = move_loops();
   if (d == DType::Int64) {
-    const int64_t first = start.to_int(), by = step.to_int(), distance = end.to_int() - first;
+    const int64_t first = start.to_int(), by = step.to_int();
+    int64_t distance;
+    TORCHY_CHECK(!__builtin_sub_overflow(end.to_int(), first, &distance), "arange: invalid size, possible overflow: start ",
+                 start, ", end ", end, ", step ", step);
     if (by == 0) fail_value("arange: step must be nonzero; ", step, " as int64 is 0");
     Tensor out = torchy::empty({distance / by + (distance % by != 0)}, d);
     generate<int64_t>(out, [=, &loops](int64_t* p, int64_t i, int64_t n) { loops.ramp_int(p, first + by * i, by, n); });

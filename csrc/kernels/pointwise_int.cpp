@@ -83,7 +83,12 @@ TORCHY_FN1(bnot, return T(~x);)
 TORCHY_FN1(signbit, return x < T(0);)
 TORCHY_FN1(threshold, return x <= p.v[0] ? p.v[1] : x;)
 TORCHY_FN2(threshold_backward, return y <= p.v[0] ? T(0) : x;)
-TORCHY_FN1(hardtanh, const T r = x < p.v[0] ? p.v[0] : x; return r > p.v[1] ? p.v[1] : r;)
+// A negative limit is no uint8: that dtype compares with the limit as it was given.
+TORCHY_FN1(hardtanh, using L = std::conditional_t<std::is_unsigned_v<T>, double, T>;
+           const L low = std::is_unsigned_v<T> ? L(p.d[0]) : L(p.v[0]);
+           const L high = std::is_unsigned_v<T> ? L(p.d[1]) : L(p.v[1]);
+           const L r = L(x) < low ? low : L(x);
+           return T(r > high ? high : r);)
 TORCHY_FN2(heaviside, return x == T(0) ? y : T(x > T(0));)
 TORCHY_FN2(isclose, const double e = double(x) - double(y);
            return x == y || __builtin_fabs(e) <= p.d[1] + p.d[0] * __builtin_fabs(double(y));)

@@ -12,7 +12,6 @@ namespace {
 
 #include "pointwise_templates.inc"
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // The Hurwitz zeta function by Euler and Maclaurin's summation formula, s > 1.
@@ -43,10 +42,8 @@ double polygamma(int n, double x) {
 }
 
 TORCHY_FN1(polygamma, return T(polygamma(int(p.d[0]), double(x)));)
-TORCHY_FN1(sinc, const double z = kPi * double(x); return x == T(0) ? T(1) : T(std::sin(z) / z);)
 template <class T> void fill(PwTable& t) {
   set1<T>(t, Pw::polygamma, polygamma_fn{});
-  set1<T>(t, Pw::sinc, sinc_fn{});
 }
 
 }  // namespace

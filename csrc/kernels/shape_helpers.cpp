@@ -21,7 +21,9 @@ IntVec flatten_shape(IntSpan shape, int64_t start_dim, int64_t end_dim) {
   if (n == 0) return {1};
   IntVec out(IntSpan(shape.data(), size_t(start)));
   int64_t product = 1;
-  for (int64_t i = start; i <= end; ++i) product *= shape[size_t(i)];
+  for (int64_t i = start; i <= end; ++i)
+    TORCHY_CHECK(!__builtin_mul_overflow(product, shape[size_t(i)], &product), "flatten: the sizes of ", shape,
+                 " from dim ", start, " to ", end, " multiply to more than an int64 holds");
   out.push_back(product);
   for (size_t i = size_t(end) + 1; i < shape.size(); ++i) out.push_back(shape[i]);
   return out;
@@ -32,9 +34,13 @@ IntVec unflatten_shape(IntSpan shape, int64_t dim, IntSpan sizes) {
   TORCHY_CHECK(!sizes.empty(), "unflatten: sizes must be non-empty");
   TORCHY_CHECK(!shape.empty(), "unflatten: a 0-d tensor has no dimension to unflatten");
   int64_t known = 1, unknown = 0;
-  for (int64_t s : sizes) s == -1 ? ++unknown : known *= s;
+  bool overflow = false;
+  for (int64_t s : sizes) {
+    if (s == -1) ++unknown;
+    else overflow |= __builtin_mul_overflow(known, s, &known);
+  }
   TORCHY_CHECK(unknown <= 1, "unflatten: only one of the sizes ", sizes, " can be -1 (inferred)");
-  const bool fits = unknown ? known > 0 && shape[d] % known == 0 : known == shape[d];
+  const bool fits = !overflow && (unknown ? known > 0 && shape[d] % known == 0 : known == shape[d]);
   TORCHY_CHECK(fits, "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim ", d, " (", shape[d],
                ") in the input tensor");
   IntVec out(IntSpan(shape.data(), d));

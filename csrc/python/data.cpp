@@ -101,8 +101,10 @@ class Survey {
       const Kind kind = classify(o.get());
       if (kind == Kind::Text && !shape_.empty())
         fail_value("too many dimensions '", Py_TYPE(o.get())->tp_name, "'; data must be numbers");
-      if (kind == Kind::Array || kind == Kind::Weak)
-        for (int64_t size : open_array(o.get(), kind, !shape_.empty()).sizes()) shape_.push_back(size);
+      if (kind == Kind::Array || kind == Kind::Weak) {
+        const Tensor array = open_array(o.get(), kind, !shape_.empty());
+        for (int64_t size : array.sizes()) shape_.push_back(size);
+      }
       if (shape_.size() > kMaxDims)
         fail_value("tensor(): the data is nested over ", kMaxDims, " levels deep; that is the limit");
       if (kind != Kind::Sequence) return;

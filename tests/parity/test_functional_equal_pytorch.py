@@ -35,7 +35,8 @@ def test_activation_equals_pytorch(name, options, dtype):
         x = tensor(T, VALUES, getattr(T, dtype), grad=True)
         return with_grads(T, lambda x: getattr(T.nn.functional, name)(x, **options), x)
 
-    same(program, rtol=2e-5, tight_rtol=1e-7 if name in ROUNDED_IN_PYTORCH else 1e-12)
+    # gelu(-3) of PyTorch in float32 is 5e-7 off: it cancels in 1 + erf.
+    same(program, rtol=2e-5, tight_rtol=1e-7 if name in ROUNDED_IN_PYTORCH else 1e-12, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,12 @@ def test_training_equals_pytorch(name, options, dtype):
             state["state"],
         ]
 
-    # Half types round at every operation, and the order of a sum shows; the rest agrees closely.
-    same(program, rtol=0.1 if dtype == "bfloat16" else 2e-5)
+    # bfloat16 keeps 8 bits and rounds at every operation: the order of a sum shows, and in what is
+    # small because large things cancel it shows most. The rest agrees closely.
+    if dtype == "bfloat16":
+        same(program, rtol=0.1, atol=0.02)
+    else:
+        same(program, rtol=2e-5)
 
 
 @pytest.mark.parametrize("name, options", OPTIMIZERS, ids=lambda v: str(v))
