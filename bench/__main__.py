@@ -43,9 +43,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def choose(
-    cases: dict[str, registry.Case], patterns: list[str], quick: bool = False
-) -> list[registry.Case]:
+def choose(cases: dict[str, registry.Case], patterns: list[str], quick: bool = False) -> list[registry.Case]:
     """The cases whose name or group matches any pattern (all of them without patterns)."""
 
     def wanted(case: registry.Case) -> bool:

@@ -67,7 +67,5 @@ def guard(library: str, scale: float = 1.0, only: str = "") -> int:
             continue
         slow = found > limit * scale
         bad += slow
-        print(
-            f"  {name:8} {found:6.2f}  limit {limit * scale:5.2f}  {'TOO SLOW' if slow else 'ok'}"
-        )
+        print(f"  {name:8} {found:6.2f}  limit {limit * scale:5.2f}  {'TOO SLOW' if slow else 'ok'}")
     return 1 if bad else 0

@@ -39,9 +39,7 @@ def calibrate(fn: Callable[[], Any], goal: float, clock: Clock = time.perf_count
         loops = int(loops * min(10.0, max(2.0, growth))) + 1
 
 
-def sample(
-    fn: Callable[[], Any], loops: int, per: int = 1, clock: Clock = time.perf_counter
-) -> float:
+def sample(fn: Callable[[], Any], loops: int, per: int = 1, clock: Clock = time.perf_counter) -> float:
     """Seconds per operation in one round; `per` operations happen in one call."""
     if loops > 1:
         fn()  # wake caches and threads after the other library's turn

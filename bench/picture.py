@@ -39,15 +39,10 @@ def as_svg(data: dict[str, Any]) -> str:
         start, length = min(one, end), max(1.0, abs(end - one))
         name, colour = escape(row["name"]), COLOURS[row["reached"]]
         out.append(f'<text x="{LEFT - 8}" y="{y + 9}" text-anchor="end">{name}</text>')
-        out.append(
-            f'<rect x="{start:.1f}" y="{y}" width="{length:.1f}" height="11" fill="{colour}"/>'
-        )
+        out.append(f'<rect x="{start:.1f}" y="{y}" width="{length:.1f}" height="11" fill="{colour}"/>')
         label = f"{row['ratio_best']:.2f}"
         out.append(f'<text x="{max(one, end) + 6:.1f}" y="{y + 10}" fill="#333">{label}</text>')
         if row["target"]:
             x = at(row["target"])
-            out.append(
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}" y2="{y + 13}" '
-                'stroke="black" stroke-width="2"/>'
-            )
+            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}" y2="{y + 13}" stroke="black" stroke-width="2"/>')
     return "\n".join([*out, "</svg>", ""])

@@ -154,8 +154,7 @@ def summary(run: Run, means: list[Mean], options: dict[str, Any]) -> dict[str, A
     return {
         "machine": machine(),
         "libraries": {
-            label: {"name": name, **info}
-            for label, name, info in zip(labels, run.libraries, run.info, strict=True)
+            label: {"name": name, **info} for label, name, info in zip(labels, run.libraries, run.info, strict=True)
         },
         "options": options,
         "quiet": quietness(run),

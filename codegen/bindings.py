@@ -43,7 +43,14 @@ INPLACE_SLOTS = {
 UNARY_SLOTS = {
     "nb_negative": "__neg__", "nb_positive": "__pos__", "nb_absolute": "__abs__", "nb_invert": "__invert__",
 }  # fmt: skip
-COMPARE = {"__lt__": "Py_LT", "__le__": "Py_LE", "__eq__": "Py_EQ", "__ne__": "Py_NE", "__gt__": "Py_GT", "__ge__": "Py_GE"}
+COMPARE = {
+    "__lt__": "Py_LT",
+    "__le__": "Py_LE",
+    "__eq__": "Py_EQ",
+    "__ne__": "Py_NE",
+    "__gt__": "Py_GT",
+    "__ge__": "Py_GE",
+}
 
 CREATION = {"create", "random"}
 
@@ -118,7 +125,9 @@ def family_source(family: str, table: dict[str, Op]) -> str:
         if op.family != family or not user_facing(op):
             continue
         args = ", ".join(_reads(op))
-        lines.append(f"PyObject* call_{op.cname}(Args& a) {{ (void)a; return {result_expr(op, f'ops::{op.cname}({args})')}; }}")
+        lines.append(
+            f"PyObject* call_{op.cname}(Args& a) {{ (void)a; return {result_expr(op, f'ops::{op.cname}({args})')}; }}"
+        )
         if "inplace" in op.forms:
             lines.append(f"PyObject* call_{op.cname}_inplace(Args& a) {{")
             rest = _reads(op)
@@ -158,7 +167,11 @@ def _signature(op: Op, inplace: bool) -> list[str]:
         flags.append("kSigFactory")
     if "out" in op.forms and not inplace:
         flags.append("kSigOut")
-    if op.params and op.params[-1].type in ("int[]", "int[]?") or (op.params and any(p.type == "int[]" for p in op.params)):
+    if (
+        op.params
+        and op.params[-1].type in ("int[]", "int[]?")
+        or (op.params and any(p.type == "int[]" for p in op.params))
+    ):
         flags.append("kSigVarargs")
     return [
         f"static const ParamSpec params_{tag}[] = {{{params or '{nullptr, kArgTensor, true, true}'}}};",
@@ -173,7 +186,13 @@ def _doc(ops: list[Op]) -> str:
 
 
 def method_tables(table: dict[str, Op]) -> str:
-    lines = [HEADER, '#include "bindings_gen.h"', '#include "python/slots.h"', "namespace torchy::python {", "namespace {"]
+    lines = [
+        HEADER,
+        '#include "bindings_gen.h"',
+        '#include "python/slots.h"',
+        "namespace torchy::python {",
+        "namespace {",
+    ]
     for op in table.values():
         if op.forms & {"function", "method", "property"}:
             lines += _signature(op, False)

@@ -212,7 +212,7 @@ def pointwise_call(op: Op, into: str | None = None) -> str:
 
 def scalar_param(p: Param) -> str:
     if p.type in ("Scalar?", "float?", "int?"):
-        return f"({p.name} ? Scalar(*{p.name}) : Scalar(std::nan(\"\")))"
+        return f'({p.name} ? Scalar(*{p.name}) : Scalar(std::nan("")))'
     return f"Scalar({p.name})"
 
 
@@ -229,8 +229,8 @@ def _save_lines(op: Op, inplace: bool, results: bool) -> list[str]:
         if (s.kind == "result") != results:
             continue
         readers = list(dict.fromkeys(s.readers))
-        condition = "" if set(readers) == set(diff) and len(diff) == 1 else " || ".join(
-            f"requires_grad({r})" for r in readers
+        condition = (
+            "" if set(readers) == set(diff) and len(diff) == 1 else " || ".join(f"requires_grad({r})" for r in readers)
         )
         if set(readers) == set(diff):
             condition = ""
@@ -241,7 +241,9 @@ def _save_lines(op: Op, inplace: bool, results: bool) -> list[str]:
             lines.append(f"node->{member(s)}.save({s.name});")
         elif s.kind == "result":
             value = "self" if inplace else (s.name if len(op.returns) > 1 else "result")
-            lines.append(f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save_output({value}, {s.output});")
+            lines.append(
+                f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save_output({value}, {s.output});"
+            )
         else:
             value = "ops::clone(self)" if inplace and s.name == op.params[0].name else s.name
             lines.append(f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save({value});")
@@ -312,8 +314,12 @@ def inplace_function(op: Op) -> list[str]:
     first = op.params[0].name
     lines = [f"void {name}({parameters(op, False, True)}) {{"]
     diff = op.differentiable
-    lines.append(f"  [[maybe_unused]] bool record = {f'grad_enabled() && ({record_condition(op)})' if diff else 'false'};")
-    lines.append(f'  check_inplace({first}, {"record" if diff else f"grad_enabled() && requires_grad({first})"}, "{name}");')
+    lines.append(
+        f"  [[maybe_unused]] bool record = {f'grad_enabled() && ({record_condition(op)})' if diff else 'false'};"
+    )
+    lines.append(
+        f'  check_inplace({first}, {"record" if diff else f"grad_enabled() && requires_grad({first})"}, "{name}");'
+    )
     if op.composite is not None:
         t = Translator(op.cname, {p.name: p.type for p in op.params})
         lines[1] = f"  [[maybe_unused]] bool record = grad_enabled() && ({_any_requires_grad(op)});"

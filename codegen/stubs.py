@@ -21,7 +21,9 @@ PYTHON = {
     "dtype": "_dtype", "dtype?": "_dtype | None", "Generator?": "Generator | None",
 }  # fmt: skip
 RETURNS = {"Tensor": "Tensor", "Tensor[]": "tuple[Tensor, ...]", "bool": _BOOL, "int": _INT, "Scalar": "Number"}
-FACTORY = "device: Any = None, requires_grad: builtins.bool = False, layout: Any = None, pin_memory: builtins.bool = False"
+FACTORY = (
+    "device: Any = None, requires_grad: builtins.bool = False, layout: Any = None, pin_memory: builtins.bool = False"
+)
 
 
 def _param(p: Param) -> str:

@@ -44,7 +44,7 @@ FORMULA_RETURN = {
 ATTRIBUTES = {
     "shape": "shape_of", "ndim": "ndim_of", "numel": "numel_of_value", "dtype": "dtype_of", "is_complex": "is_complex_of",
 }  # fmt: skip
-CONSTANTS = {"inf": "std::numeric_limits<double>::infinity()", "nan": "std::nan(\"\")"}
+CONSTANTS = {"inf": "std::numeric_limits<double>::infinity()", "nan": 'std::nan("")'}
 
 
 class TranslateError(Exception):
@@ -279,9 +279,7 @@ def formula_params(name: str) -> list[Param]:
 def formula_signature(name: str) -> str:
     node = formulas.SIGNATURES[name]
     ret = FORMULA_RETURN[ast.unparse(node.returns)] if node.returns else "Tensor"
-    assigned = {
-        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
+    assigned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
     def cpp_type(p: Param) -> str:
         if p.name not in assigned:

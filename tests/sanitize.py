@@ -47,7 +47,13 @@ def test(arguments: list[str]) -> None:
         PYTHONMALLOC="malloc",
         TORCHY_TEST_PACKAGE=str(PACKAGE),
     )
-    run(sys.executable, "-m", "pytest", *(arguments or [*FAST_TESTS, "-m", "not slow and not resource", "-p", "no:cacheprovider", "-n", "2"]), env=env)
+    run(
+        sys.executable,
+        "-m",
+        "pytest",
+        *(arguments or [*FAST_TESTS, "-m", "not slow and not resource", "-p", "no:cacheprovider", "-n", "2"]),
+        env=env,
+    )
 
 
 if __name__ == "__main__":

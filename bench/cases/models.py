@@ -16,9 +16,7 @@ def mlp(torch: Any, *widths: int) -> Any:
     return torch.nn.Sequential(*layers[:-1])
 
 
-def _regression_step(
-    torch: Any, batch: int, widths: tuple[int, ...], optimiser: str
-) -> Callable[[], Any]:
+def _regression_step(torch: Any, batch: int, widths: tuple[int, ...], optimiser: str) -> Callable[[], Any]:
     torch.manual_seed(0)
     model = mlp(torch, *widths)
     step = getattr(torch.optim, optimiser)(model.parameters(), lr=1e-3)

@@ -9,8 +9,7 @@
 
 namespace torchy {
 
-AccumulateGrad::AccumulateGrad(TensorImpl* variable)
-    : Node(kAccumulateSequence), variable_(Tensor::borrow(variable)) {
+AccumulateGrad::AccumulateGrad(TensorImpl* variable) : Node(kAccumulateSequence), variable_(Tensor::borrow(variable)) {
   add_input(variable);
 }
 
@@ -85,8 +84,8 @@ void AccumulateGrad::add(Tensor grad) {
   AutogradMeta* m = meta_of(variable_.impl());
   if (!m->grad.defined()) {
     // A gradient nobody else holds becomes .grad itself; anything shared, expanded or recorded is copied.
-    bool own = grad->use_count() == 1 && grad.storage()->use_count() == 1 && !grad_enabled() &&
-               !grad->base && grad.strides() == contiguous_strides(grad.sizes());
+    bool own = grad->use_count() == 1 && grad.storage()->use_count() == 1 && !grad_enabled() && !grad->base &&
+               grad.strides() == contiguous_strides(grad.sizes());
     if (own) {
       if (grad->meta) grad = alias(grad);
       m->grad = std::move(grad);

@@ -48,7 +48,8 @@ void copy_(const Tensor& self, const Tensor& src) {
   check_inplace(self, record, "copy_");
   TORCHY_CHECK(broadcastable_to(src.sizes(), self.sizes()), "copy_: output with shape ", self.sizes(),
                " doesn't match the broadcast shape of the source ", src.sizes());
-  TORCHY_CHECK(!has_internal_overlap(self), "copy_: unsupported operation: more than one element of the written-to "
+  TORCHY_CHECK(!has_internal_overlap(self),
+               "copy_: unsupported operation: more than one element of the written-to "
                "tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
   if (self.is_same(src)) return;
   NodeRef node;
@@ -74,8 +75,8 @@ void fill_(const Tensor& self, const Scalar& value) {
 }
 
 void fill_(const Tensor& self, const Tensor& value) {
-  TORCHY_CHECK(value.ndim() == 0, "fill_: only supports a 0-dimension value tensor but got tensor with ",
-               value.ndim(), " dimensions; use copy_ to broadcast");
+  TORCHY_CHECK(value.ndim() == 0, "fill_: only supports a 0-dimension value tensor but got tensor with ", value.ndim(),
+               " dimensions; use copy_ to broadcast");
   bool record = grad_enabled() && (requires_grad(self) || requires_grad(value));
   check_inplace(self, record, "fill_");
   NodeRef node = record ? fill_node(self, &value) : NodeRef();

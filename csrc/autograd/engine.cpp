@@ -161,7 +161,10 @@ void Run::drop_waiting_gradients() {
 
 // Post-order walk: a node is needed if an edge leads to something captured or needed.
 void Run::mark_needed() {
-  struct Frame { Node* node; uint32_t edge; };
+  struct Frame {
+    Node* node;
+    uint32_t edge;
+  };
   std::unordered_map<Node*, bool> done;
   std::vector<Frame> stack;
   for (NodeRef& r : b_->roots) {
@@ -197,8 +200,8 @@ void Run::add_gradient(Scratch& s, uint32_t nr, Tensor grad) {
   Tensor& slot = nr == 0 ? s.slot : (*s.more)[nr - 1];
   if (!slot.defined()) {
     slot = std::move(grad);
-  } else if (!options_.create_graph && slot->use_count() == 1 && slot.storage()->use_count() == 1 &&
-             !slot->base && slot.is_contiguous() && slot.dtype() == grad.dtype()) {
+  } else if (!options_.create_graph && slot->use_count() == 1 && slot.storage()->use_count() == 1 && !slot->base &&
+             slot.is_contiguous() && slot.dtype() == grad.dtype()) {
     ops::add_(slot, grad);  // a sum only this run holds
   } else {
     slot = ops::add(slot, grad);
@@ -336,18 +339,20 @@ Tensor first_gradient(const Tensor& root, const Tensor& grad) {
   }
   TORCHY_CHECK(grad.sizes() == root.sizes(), "Mismatch in shape: gradient has shape ", grad.sizes(),
                " and the output has shape ", root.sizes(), "; they must be the same");
-  TORCHY_CHECK(grad.is_complex() == root.is_complex(), "For complex Tensors, both grad_output and output are "
-               "required to have the same dtype; got ", dtype_name(grad.dtype()), " for an output of dtype ",
-               dtype_name(root.dtype()));
+  TORCHY_CHECK(grad.is_complex() == root.is_complex(),
+               "For complex Tensors, both grad_output and output are "
+               "required to have the same dtype; got ",
+               dtype_name(grad.dtype()), " for an output of dtype ", dtype_name(root.dtype()));
   return grad.dtype() == root.dtype() ? grad : ops::_to_copy(grad, root.dtype());
 }
 
 [[noreturn]] void no_graph(const Tensor& root, size_t index) {
   const char* why = !is_differentiable(root.dtype())
-      ? "it has an integer or bool dtype, which cannot carry gradients; convert before computing it"
-      : root->has(kDetached) ? "the graph was cut by detach() or .data; use the tensor itself"
-      : root->has(kMadeWithoutGrad) ? "it was computed under no_grad or inference_mode; compute it outside"
-      : "none of its inputs requires grad; set requires_grad=True on them before computing it";
+                        ? "it has an integer or bool dtype, which cannot carry gradients; convert before computing it"
+                    : root->has(kDetached) ? "the graph was cut by detach() or .data; use the tensor itself"
+                    : root->has(kMadeWithoutGrad)
+                        ? "it was computed under no_grad or inference_mode; compute it outside"
+                        : "none of its inputs requires grad; set requires_grad=True on them before computing it";
   fail("element ", index, " of tensors does not require grad and does not have a grad_fn: ", why);
 }
 
@@ -376,9 +381,10 @@ TensorList run_backward(const Tensor* roots, size_t count, const TensorList& gra
   if (options.accumulate) return {};
   if (!options.allow_unused)
     for (size_t i = 0; i < results.size(); ++i)
-      TORCHY_CHECK(results[i].defined(), "One of the differentiated Tensors appears to not have been used in the "
-                   "graph (input ", i, " of shape ", inputs[i].sizes(),
-                   "). Set allow_unused=True if this is the desired behavior.");
+      TORCHY_CHECK(results[i].defined(),
+                   "One of the differentiated Tensors appears to not have been used in the "
+                   "graph (input ",
+                   i, " of shape ", inputs[i].sizes(), "). Set allow_unused=True if this is the desired behavior.");
   return results;
 }
 

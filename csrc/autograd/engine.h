@@ -8,7 +8,7 @@ namespace torchy {
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
-  bool accumulate = true;      // false: return gradients of `inputs` (autograd.grad)
+  bool accumulate = true;  // false: return gradients of `inputs` (autograd.grad)
   bool allow_unused = false;
 };
 

@@ -9,7 +9,9 @@
 namespace torchy {
 
 namespace {
-struct FreeMeta { FreeMeta* next; };
+struct FreeMeta {
+  FreeMeta* next;
+};
 FreeMeta* free_metas = nullptr;
 int free_count = 0;
 
@@ -118,12 +120,15 @@ void check_inplace(const Tensor& self, bool recorded, const char* op) {
   TensorImpl* t = self.impl();
   if (t->base) {
     if (t->has(kMultiOutputView))
-      fail(op, ": Output of a function that returns multiple views is a view and is being modified "
-               "inplace. Such a view (of split, chunk, unbind, ...) does not know its siblings; "
-               "use ", op, " out of place, or take the part by slicing instead");
+      fail(op,
+           ": Output of a function that returns multiple views is a view and is being modified "
+           "inplace. Such a view (of split, chunk, unbind, ...) does not know its siblings; "
+           "use ",
+           op, " out of place, or take the part by slicing instead");
     if (t->has(kNoGradView))
-      fail(op, ": A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-               "Take the view outside no_grad, or do both inside");
+      fail(op,
+           ": A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+           "Take the view outside no_grad, or do both inside");
     TORCHY_CHECK(!(meta_of(t->base) && meta_of(t->base)->requires_grad && !meta_of(t->base)->grad_fn), op,
                  ": a view of a leaf Variable that requires grad is being used in an in-place operation. "
                  "Clone the leaf first, or update it under torch.no_grad()");
@@ -159,8 +164,9 @@ void set_requires_grad(const Tensor& t, bool value) {
                "requires_grad_: setting requires_grad=True on an inference tensor outside inference_mode "
                "is not allowed; clone() it first");
   if (!value && grad_fn(impl))
-    fail("you can only change requires_grad flags of leaf variables. If you want to use a computed "
-         "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    fail(
+        "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+        "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   if (!value && !impl->meta) return;
   if (value && grad_fn(impl)) return;
   ensure_meta(impl)->requires_grad = value;

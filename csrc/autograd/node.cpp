@@ -10,7 +10,9 @@ thread_local uint64_t Node::sequence_counter = 0;
 void (*release_metadata)(void* metadata) = nullptr;
 
 namespace {
-struct FreeNode { FreeNode* next; };
+struct FreeNode {
+  FreeNode* next;
+};
 constexpr size_t kStep = 64, kBuckets = 16;  // nodes up to 1 KiB are pooled
 FreeNode* free_nodes[kBuckets];
 int free_counts[kBuckets];

@@ -17,10 +17,10 @@ class NodeRef;
 
 // What the table says of the operation a node came from; generated, one per node type.
 struct OpInfo {
-  const char* name;      // "MulBackward0"
-  const char* op;        // "mul"
-  const char* sign;      // "*"
-  const char* formula;   // the vjp rules as text
+  const char* name;     // "MulBackward0"
+  const char* op;       // "mul"
+  const char* sign;     // "*"
+  const char* formula;  // the vjp rules as text
 };
 
 struct Edge {
@@ -70,18 +70,21 @@ struct NodeHook : Hook {
   // pre: (grads, -) before the node; post: (its outputs, its inputs) after. May replace `grads`.
   virtual void call(TensorList& grads, const TensorList& inputs) = 0;
 };
-template <class H> using HookList = std::vector<std::shared_ptr<H>>;
+template <class H>
+using HookList = std::vector<std::shared_ptr<H>>;
 struct NodeHooks {
   HookList<TensorHook> tensor_pre;
   std::vector<std::pair<uint32_t, TensorImpl*>> retain;  // borrowed: the tensor unregisters itself
   HookList<NodeHook> pre, post;
 };
-template <class H> void purge_removed(HookList<H>& list) {
+template <class H>
+void purge_removed(HookList<H>& list) {
   for (size_t i = list.size(); i-- > 0;)
     if (list[i]->removed) list.erase(list.begin() + static_cast<ptrdiff_t>(i));
 }
 // Calls what was registered when the walk began: hooks may remove themselves and others meanwhile.
-template <class H, class F> void for_each_hook(HookList<H>& list, F&& call) {
+template <class H, class F>
+void for_each_hook(HookList<H>& list, F&& call) {
   if (list.empty()) return;
   {
     HookList<H> walked = list;
@@ -135,12 +138,8 @@ class Node {
 
   uint32_t num_inputs() const { return num_inputs_; }
   uint32_t add_input(const TensorImpl* result);
-  const GradMeta& input_meta(uint32_t nr) const {
-    return nr == 0 ? first_input_ : (*more_inputs_)[nr - 1];
-  }
-  void set_input_meta(uint32_t nr, const TensorImpl* t) {
-    (nr == 0 ? first_input_ : (*more_inputs_)[nr - 1]).set(t);
-  }
+  const GradMeta& input_meta(uint32_t nr) const { return nr == 0 ? first_input_ : (*more_inputs_)[nr - 1]; }
+  void set_input_meta(uint32_t nr, const TensorImpl* t) { (nr == 0 ? first_input_ : (*more_inputs_)[nr - 1]).set(t); }
   NodeHooks& hooks() {
     if (!hooks_) hooks_ = std::make_unique<NodeHooks>();
     return *hooks_;
@@ -157,8 +156,8 @@ class Node {
   static void operator delete(void* p, size_t size);
 
   Scratch scratch;
-  Node* outer = nullptr;   // the CopySlices that runs this node, borrowed
-  void* python = nullptr;  // the Python wrapper, borrowed
+  Node* outer = nullptr;     // the CopySlices that runs this node, borrowed
+  void* python = nullptr;    // the Python wrapper, borrowed
   void* metadata = nullptr;  // the Python dict, owned; freed by release_metadata
 
  protected:

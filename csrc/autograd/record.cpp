@@ -25,7 +25,8 @@ static void check_fits_inplace(const Tensor& self, const Tensor& result, const c
 
 void write_inplace(const Tensor& self, const Tensor& result, const char* op) {
   check_fits_inplace(self, result, op);
-  TORCHY_CHECK(!has_internal_overlap(self), op, ": unsupported operation: more than one element of the written-to "
+  TORCHY_CHECK(!has_internal_overlap(self), op,
+               ": unsupported operation: more than one element of the written-to "
                "tensor refers to a single memory location. Please clone() the tensor before performing the operation.");
   Tensor target = self;
   kernels::copy_into(target, result);

@@ -16,9 +16,7 @@ inline Tensor operator+(const Operand& a, const Operand& b) { return ops::add(a,
 inline Tensor operator-(const Operand& a, const Operand& b) { return ops::sub(a, b); }
 inline Tensor operator*(const Operand& a, const Operand& b) { return ops::mul(a, b); }
 inline Tensor operator-(const Tensor& a) { return ops::neg(a); }
-inline Value operator-(const Value& a) {
-  return a.is_tensor() ? Value(ops::neg(a.held())) : Value(-a.scalar());
-}
+inline Value operator-(const Value& a) { return a.is_tensor() ? Value(ops::neg(a.held())) : Value(-a.scalar()); }
 inline Tensor operator-(const Operand& a) { return ops::neg(a); }
 
 // Lists of sizes are joined with +.
@@ -32,11 +30,13 @@ namespace rules {
 template <class T>
 constexpr bool is_plain = std::is_arithmetic_v<std::decay_t<T>>;
 
-template <class A, class B> auto divide(const A& a, const B& b) {
+template <class A, class B>
+auto divide(const A& a, const B& b) {
   if constexpr (is_plain<A> && is_plain<B>) return static_cast<double>(a) / static_cast<double>(b);
   else return ops::div(Operand(a), Operand(b));
 }
-template <class A, class B> auto power(const A& a, const B& b) {
+template <class A, class B>
+auto power(const A& a, const B& b) {
   if constexpr (is_plain<A> && is_plain<B>) return std::pow(static_cast<double>(a), static_cast<double>(b));
   else return ops::pow(Operand(a), Operand(b));
 }
@@ -55,7 +55,8 @@ inline void check_matmul(int64_t a, int64_t b) {
 }
 
 // `a if c else b`: both sides become one type.
-template <class A, class B> auto choose(bool c, A&& a, B&& b) {
+template <class A, class B>
+auto choose(bool c, A&& a, B&& b) {
   using RA = std::decay_t<decltype(a())>;
   using RB = std::decay_t<decltype(b())>;
   if constexpr (std::is_same_v<RA, RB>) {

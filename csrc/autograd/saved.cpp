@@ -13,21 +13,25 @@ void SavedTensor::save_output(const Tensor& t, uint32_t nr) {
 
 Tensor SavedTensor::unpack(Node* owner) const {
   if (owner->released())
-    fail("Trying to backward through the graph a second time (or directly access saved tensors after they "
-         "have already been freed). Saved intermediate values of the graph (here those of ",
-         owner->info().name, ") are freed when you call .backward() or autograd.grad(). Specify "
-         "retain_graph=True if you need to backward through the graph a second time.");
+    fail(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they "
+        "have already been freed). Saved intermediate values of the graph (here those of ",
+        owner->info().name,
+        ") are freed when you call .backward() or autograd.grad(). Specify "
+        "retain_graph=True if you need to backward through the graph a second time.");
   if (!tensor_.defined()) return tensor_;
   if (tensor_->version() != version_) {
     const char* writer = tensor_.storage()->last_writer;
     Node* maker = output_nr_ >= 0 ? owner : grad_fn(tensor_.impl());
-    fail("one of the variables needed for gradient computation has been modified by an inplace operation: "
-         "[torch.", scalar_type_name(tensor_.dtype()), "Tensor ", tensor_.sizes(), "]",
-         output_nr_ >= 0 ? ", which is the result of " : ", which was saved by ", owner->info().name,
-         maker && maker != owner ? str_cat(" (made by ", maker->info().name, ")") : std::string(),
-         ", is at version ", tensor_->version(), "; expected version ", version_, " instead. It was changed by ",
-         writer ? writer : "an in-place operation",
-         "; use the out-of-place form there, or clone() the tensor before changing it.");
+    fail(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[torch.",
+        scalar_type_name(tensor_.dtype()), "Tensor ", tensor_.sizes(), "]",
+        output_nr_ >= 0 ? ", which is the result of " : ", which was saved by ", owner->info().name,
+        maker && maker != owner ? str_cat(" (made by ", maker->info().name, ")") : std::string(), ", is at version ",
+        tensor_->version(), "; expected version ", version_, " instead. It was changed by ",
+        writer ? writer : "an in-place operation",
+        "; use the out-of-place form there, or clone() the tensor before changing it.");
   }
   if (output_nr_ < 0 || !grad_enabled()) return tensor_;
   // Second derivatives need the result with its history again.

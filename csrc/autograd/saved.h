@@ -129,11 +129,16 @@ inline DType dtype_of(const Operand& v) { return as_tensor(v).dtype(); }
 inline bool is_complex_of(const Tensor& t) { return t.is_complex(); }
 inline bool is_complex_of(const SavedShape& s) { return s.complex; }
 inline bool is_complex_of(const Value& v) { return v.is_tensor() ? v.held().is_complex() : v.scalar().is_complex(); }
-inline bool is_complex_of(const Operand& v) { return v.is_tensor() ? is_complex(v.impl()->dtype()) : v.scalar().is_complex(); }
+inline bool is_complex_of(const Operand& v) {
+  return v.is_tensor() ? is_complex(v.impl()->dtype()) : v.scalar().is_complex();
+}
 
 // `x is not None` in rules.
 inline bool has_value(const Tensor& t) { return t.defined(); }
-template <class T> bool has_value(const std::optional<T>& o) { return o.has_value(); }
+template <class T>
+bool has_value(const std::optional<T>& o) {
+  return o.has_value();
+}
 inline bool has_value(const TensorList& l) { return !l.empty(); }
 
 }  // namespace torchy

@@ -28,7 +28,8 @@ struct Geometry {
 struct Geometries {
   Geometry base, view;
   Geometries(const TensorImpl* b, const TensorImpl* v)
-      : base(b, is_complex(b->dtype()) != is_complex(v->dtype())), view(v, is_complex(b->dtype()) != is_complex(v->dtype())) {}
+      : base(b, is_complex(b->dtype()) != is_complex(v->dtype())),
+        view(v, is_complex(b->dtype()) != is_complex(v->dtype())) {}
   // The gradient of the base from one of the view: zeros outside.
   Tensor scatter(const Tensor& grad) const {
     return ops::as_strided_backward(grad, base.sizes, base.strides, base.offset, view.sizes, view.strides, view.offset);
@@ -79,8 +80,8 @@ class CopySlices final : public Node {
     Tensor grad = ops::contiguous(base.enter(grads[0]));
     bool dense = IntSpan(contiguous_strides(base.sizes)) == IntSpan(base.strides) && base.offset == 0;
     Tensor part = dense ? ops::as_strided(grad, view.sizes, view.strides, view.offset)
-                        : ops::as_strided_gather(grad, base.sizes, base.strides, base.offset, view.sizes,
-                                                 view.strides, view.offset);
+                        : ops::as_strided_gather(grad, base.sizes, base.strides, base.offset, view.sizes, view.strides,
+                                                 view.offset);
     TensorList in{ops::clone(view.leave(part))}, through(fn_->num_edges());
     fn_->apply(in, through);
     for (uint32_t i = 1; i < num_edges(); ++i) out[i] = through[i];

@@ -10,7 +10,18 @@
 namespace torchy {
 
 enum class DType : uint8_t {
-  Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64, Complex64, Complex128
+  Bool,
+  UInt8,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Float16,
+  BFloat16,
+  Float32,
+  Float64,
+  Complex64,
+  Complex128
 };
 constexpr int kNumDTypes = 12;
 
@@ -85,8 +96,8 @@ inline bool is_integral_or_bool(DType d) { return d <= DType::Int64; }
 inline bool is_differentiable(DType d) { return d >= DType::Float16; }
 
 // PyTorch's two names of a dtype: the scalar-type name of error texts ("Float") and the Python name.
-const char* dtype_name(DType d);         // "float32"
-const char* scalar_type_name(DType d);   // "Float"
+const char* dtype_name(DType d);        // "float32"
+const char* scalar_type_name(DType d);  // "Float"
 
 // The real dtype of a complex dtype's parts, and back; other dtypes stay as they are.
 inline DType to_real(DType d) {
@@ -99,9 +110,13 @@ inline DType to_complex(DType d) {
 // What a half type is computed in; other dtypes compute in themselves.
 inline DType compute_dtype(DType d) { return is_half(d) ? DType::Float32 : d; }
 
-template <class T> struct DTypeOf;
-#define TORCHY_DTYPE_OF(T, D) \
-  template <> struct DTypeOf<T> { static constexpr DType value = DType::D; }
+template <class T>
+struct DTypeOf;
+#define TORCHY_DTYPE_OF(T, D)                \
+  template <>                                \
+  struct DTypeOf<T> {                        \
+    static constexpr DType value = DType::D; \
+  }
 TORCHY_DTYPE_OF(bool, Bool);
 TORCHY_DTYPE_OF(uint8_t, UInt8);
 TORCHY_DTYPE_OF(int8_t, Int8);
@@ -116,45 +131,73 @@ TORCHY_DTYPE_OF(c64, Complex64);
 TORCHY_DTYPE_OF(c128, Complex128);
 #undef TORCHY_DTYPE_OF
 
-template <class T> struct IsComplex : std::false_type {};
-template <class T> struct IsComplex<std::complex<T>> : std::true_type {};
-template <class T> struct IsHalf : std::bool_constant<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>> {};
+template <class T>
+struct IsComplex : std::false_type {};
+template <class T>
+struct IsComplex<std::complex<T>> : std::true_type {};
+template <class T>
+struct IsHalf : std::bool_constant<std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>> {};
 
-template <class T> struct TypeTag { using type = T; };
+template <class T>
+struct TypeTag {
+  using type = T;
+};
 
 // visit_dtype(d, [&](auto tag) { using T = typename decltype(tag)::type; ... })
-template <class F> decltype(auto) visit_dtype(DType d, F&& f) {
+template <class F>
+decltype(auto) visit_dtype(DType d, F&& f) {
   switch (d) {
-    case DType::Bool: return f(TypeTag<bool>{});
-    case DType::UInt8: return f(TypeTag<uint8_t>{});
-    case DType::Int8: return f(TypeTag<int8_t>{});
-    case DType::Int16: return f(TypeTag<int16_t>{});
-    case DType::Int32: return f(TypeTag<int32_t>{});
-    case DType::Int64: return f(TypeTag<int64_t>{});
-    case DType::Float16: return f(TypeTag<Half>{});
-    case DType::BFloat16: return f(TypeTag<BFloat16>{});
-    case DType::Float32: return f(TypeTag<float>{});
-    case DType::Float64: return f(TypeTag<double>{});
-    case DType::Complex64: return f(TypeTag<c64>{});
-    default: return f(TypeTag<c128>{});
+    case DType::Bool:
+      return f(TypeTag<bool>{});
+    case DType::UInt8:
+      return f(TypeTag<uint8_t>{});
+    case DType::Int8:
+      return f(TypeTag<int8_t>{});
+    case DType::Int16:
+      return f(TypeTag<int16_t>{});
+    case DType::Int32:
+      return f(TypeTag<int32_t>{});
+    case DType::Int64:
+      return f(TypeTag<int64_t>{});
+    case DType::Float16:
+      return f(TypeTag<Half>{});
+    case DType::BFloat16:
+      return f(TypeTag<BFloat16>{});
+    case DType::Float32:
+      return f(TypeTag<float>{});
+    case DType::Float64:
+      return f(TypeTag<double>{});
+    case DType::Complex64:
+      return f(TypeTag<c64>{});
+    default:
+      return f(TypeTag<c128>{});
   }
 }
 
 // For kernels that only move elements: one instance per element width.
-struct Bytes16 { uint64_t a, b; };
-template <class F> decltype(auto) visit_width(int width, F&& f) {
+struct Bytes16 {
+  uint64_t a, b;
+};
+template <class F>
+decltype(auto) visit_width(int width, F&& f) {
   switch (width) {
-    case 1: return f(TypeTag<uint8_t>{});
-    case 2: return f(TypeTag<uint16_t>{});
-    case 4: return f(TypeTag<uint32_t>{});
-    case 8: return f(TypeTag<uint64_t>{});
-    default: return f(TypeTag<Bytes16>{});
+    case 1:
+      return f(TypeTag<uint8_t>{});
+    case 2:
+      return f(TypeTag<uint16_t>{});
+    case 4:
+      return f(TypeTag<uint32_t>{});
+    case 8:
+      return f(TypeTag<uint64_t>{});
+    default:
+      return f(TypeTag<Bytes16>{});
   }
 }
 
 // Conversion between any two element types (complex to real keeps the real part, as a cast does).
 // Out-of-range floats become integers the way x86 truncation does, without undefined behaviour.
-template <class To, class From> inline To convert(From v) {
+template <class To, class From>
+inline To convert(From v) {
   if constexpr (std::is_same_v<To, From>) {
     return v;
   } else if constexpr (IsHalf<From>::value) {
@@ -175,8 +218,7 @@ template <class To, class From> inline To convert(From v) {
   } else if constexpr (std::is_same_v<To, bool>) {
     return v != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if (!(v >= From(-9223372036854775808.0) && v < From(9223372036854775808.0)))
-      return static_cast<To>(INT64_MIN);
+    if (!(v >= From(-9223372036854775808.0) && v < From(9223372036854775808.0))) return static_cast<To>(INT64_MIN);
     return static_cast<To>(static_cast<int64_t>(v));
   } else {
     return static_cast<To>(v);

@@ -21,15 +21,17 @@ struct PythonError : Error {
   PythonError() : Error(ErrorKind::Python, "python error") {}
 };
 
-template <class... Args> std::string str_cat(const Args&... args) {
+template <class... Args>
+std::string str_cat(const Args&... args) {
   std::ostringstream out;
   (out << ... << args);
   return out.str();
 }
 
-#define TORCHY_ERROR_FN(name, kind)                                        \
-  template <class... Args> [[noreturn]] void name(const Args&... args) {   \
-    throw Error(ErrorKind::kind, str_cat(args...));                        \
+#define TORCHY_ERROR_FN(name, kind)                 \
+  template <class... Args>                          \
+  [[noreturn]] void name(const Args&... args) {     \
+    throw Error(ErrorKind::kind, str_cat(args...)); \
   }
 TORCHY_ERROR_FN(fail, Runtime)
 TORCHY_ERROR_FN(fail_index, Index)
@@ -39,8 +41,8 @@ TORCHY_ERROR_FN(fail_not_implemented, NotImplemented)
 #undef TORCHY_ERROR_FN
 
 // check(cond, parts...): RuntimeError built from the parts only when cond is false.
-#define TORCHY_CHECK(cond, ...)                          \
-  do {                                                   \
+#define TORCHY_CHECK(cond, ...)                                    \
+  do {                                                             \
     if (__builtin_expect(!(cond), 0)) ::torchy::fail(__VA_ARGS__); \
   } while (0)
 

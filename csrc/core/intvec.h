@@ -47,11 +47,17 @@ class IntVec {
   IntVec(const IntVec& o) { assign(o.p_, o.n_); }
   IntVec(IntVec&& o) noexcept { steal(o); }
   IntVec& operator=(const IntVec& o) {
-    if (this != &o) { n_ = 0; assign(o.p_, o.n_); }
+    if (this != &o) {
+      n_ = 0;
+      assign(o.p_, o.n_);
+    }
     return *this;
   }
   IntVec& operator=(IntVec&& o) noexcept {
-    if (this != &o) { drop(); steal(o); }
+    if (this != &o) {
+      drop();
+      steal(o);
+    }
     return *this;
   }
   ~IntVec() { drop(); }

@@ -7,25 +7,18 @@ namespace detail {
 DType default_float = DType::Float32;
 
 namespace {
-constexpr DType b1 = DType::Bool, u1 = DType::UInt8, i1 = DType::Int8, i2 = DType::Int16,
-                i4 = DType::Int32, i8 = DType::Int64, f2 = DType::Float16, bf = DType::BFloat16,
-                f4 = DType::Float32, f8 = DType::Float64, c8 = DType::Complex64,
-                c16 = DType::Complex128;
+constexpr DType b1 = DType::Bool, u1 = DType::UInt8, i1 = DType::Int8, i2 = DType::Int16, i4 = DType::Int32,
+                i8 = DType::Int64, f2 = DType::Float16, bf = DType::BFloat16, f4 = DType::Float32, f8 = DType::Float64,
+                c8 = DType::Complex64, c16 = DType::Complex128;
 }  // namespace
 
 const DType promotion_table[kNumDTypes][kNumDTypes] = {
-    {b1, u1, i1, i2, i4, i8, f2, bf, f4, f8, c8, c16},
-    {u1, u1, i2, i2, i4, i8, f2, bf, f4, f8, c8, c16},
-    {i1, i2, i1, i2, i4, i8, f2, bf, f4, f8, c8, c16},
-    {i2, i2, i2, i2, i4, i8, f2, bf, f4, f8, c8, c16},
-    {i4, i4, i4, i4, i4, i8, f2, bf, f4, f8, c8, c16},
-    {i8, i8, i8, i8, i8, i8, f2, bf, f4, f8, c8, c16},
-    {f2, f2, f2, f2, f2, f2, f2, f4, f4, f8, c8, c16},
-    {bf, bf, bf, bf, bf, bf, f4, bf, f4, f8, c8, c16},
-    {f4, f4, f4, f4, f4, f4, f4, f4, f4, f8, c8, c16},
-    {f8, f8, f8, f8, f8, f8, f8, f8, f8, f8, c16, c16},
-    {c8, c8, c8, c8, c8, c8, c8, c8, c8, c16, c8, c16},
-    {c16, c16, c16, c16, c16, c16, c16, c16, c16, c16, c16, c16},
+    {b1, u1, i1, i2, i4, i8, f2, bf, f4, f8, c8, c16},  {u1, u1, i2, i2, i4, i8, f2, bf, f4, f8, c8, c16},
+    {i1, i2, i1, i2, i4, i8, f2, bf, f4, f8, c8, c16},  {i2, i2, i2, i2, i4, i8, f2, bf, f4, f8, c8, c16},
+    {i4, i4, i4, i4, i4, i8, f2, bf, f4, f8, c8, c16},  {i8, i8, i8, i8, i8, i8, f2, bf, f4, f8, c8, c16},
+    {f2, f2, f2, f2, f2, f2, f2, f4, f4, f8, c8, c16},  {bf, bf, bf, bf, bf, bf, f4, bf, f4, f8, c8, c16},
+    {f4, f4, f4, f4, f4, f4, f4, f4, f4, f8, c8, c16},  {f8, f8, f8, f8, f8, f8, f8, f8, f8, f8, c16, c16},
+    {c8, c8, c8, c8, c8, c8, c8, c8, c8, c16, c8, c16}, {c16, c16, c16, c16, c16, c16, c16, c16, c16, c16, c16, c16},
 };
 
 namespace {
@@ -77,9 +70,8 @@ DType result_type_slow(const Operand* const* operands, size_t count) {
 
 void set_default_dtype(DType dtype) {
   if (!is_float(dtype))
-    fail_type(
-        "set_default_dtype: only floating-point types are supported as the default type, not ",
-        dtype_name(dtype));
+    fail_type("set_default_dtype: only floating-point types are supported as the default type, not ",
+              dtype_name(dtype));
   detail::default_float = dtype;
 }
 

@@ -35,10 +35,14 @@ inline bool can_cast(DType from, DType to) {
 // The dtype a Python number has when it stands alone.
 inline DType scalar_dtype(const Scalar& s) {
   switch (s.kind()) {
-    case Scalar::Kind::Bool: return DType::Bool;
-    case Scalar::Kind::Int: return DType::Int64;
-    case Scalar::Kind::Float: return default_dtype();
-    default: return default_complex_dtype();
+    case Scalar::Kind::Bool:
+      return DType::Bool;
+    case Scalar::Kind::Int:
+      return DType::Int64;
+    case Scalar::Kind::Float:
+      return default_dtype();
+    default:
+      return default_complex_dtype();
   }
 }
 
@@ -63,8 +67,7 @@ inline DType result_type(const Operand& a, const Operand& b) {
     } else if (number_keeps_dtype(x->dtype(), b.scalar())) {
       return x->dtype();
     }
-  } else if (!x && y && !(y->flags & kWrappedNumber) &&
-             number_keeps_dtype(y->dtype(), a.scalar())) {
+  } else if (!x && y && !(y->flags & kWrappedNumber) && number_keeps_dtype(y->dtype(), a.scalar())) {
     return y->dtype();
   }
   return result_type({&a, &b});

@@ -16,7 +16,10 @@ class Scalar {
   Scalar(int64_t i) : kind_(Kind::Int) { v_.i = i; }
   Scalar(float d) : kind_(Kind::Float) { v_.d = d; }
   Scalar(double d) : kind_(Kind::Float) { v_.d = d; }
-  Scalar(c128 c) : kind_(Kind::Complex) { v_.d = c.real(); imag_ = c.imag(); }
+  Scalar(c128 c) : kind_(Kind::Complex) {
+    v_.d = c.real();
+    imag_ = c.imag();
+  }
 
   Kind kind() const { return kind_; }
   bool is_bool() const { return kind_ == Kind::Bool; }
@@ -30,12 +33,16 @@ class Scalar {
   bool is_zero() const { return kind_ >= Kind::Float ? (v_.d == 0 && imag_ == 0) : v_.i == 0; }
   bool is_one() const { return kind_ >= Kind::Float ? (v_.d == 1 && imag_ == 0) : v_.i == 1; }
 
-  template <class T> T to() const {
+  template <class T>
+  T to() const {
     switch (kind_) {
       case Kind::Bool:
-      case Kind::Int: return convert<T>(v_.i);
-      case Kind::Float: return convert<T>(v_.d);
-      default: return convert<T>(c128(v_.d, imag_));
+      case Kind::Int:
+        return convert<T>(v_.i);
+      case Kind::Float:
+        return convert<T>(v_.d);
+      default:
+        return convert<T>(c128(v_.d, imag_));
     }
   }
   // Writes the value as one element of dtype `d`.
@@ -57,16 +64,23 @@ class Scalar {
   }
   std::string str() const {
     switch (kind_) {
-      case Kind::Bool: return v_.i ? "True" : "False";
-      case Kind::Int: return str_cat(v_.i);
-      case Kind::Float: return str_cat(v_.d);
-      default: return str_cat("(", v_.d, imag_ < 0 ? "" : "+", imag_, "j)");
+      case Kind::Bool:
+        return v_.i ? "True" : "False";
+      case Kind::Int:
+        return str_cat(v_.i);
+      case Kind::Float:
+        return str_cat(v_.d);
+      default:
+        return str_cat("(", v_.d, imag_ < 0 ? "" : "+", imag_, "j)");
     }
   }
 
  private:
   Kind kind_;
-  union { int64_t i; double d; } v_;
+  union {
+    int64_t i;
+    double d;
+  } v_;
   double imag_ = 0;
 };
 

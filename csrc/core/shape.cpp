@@ -4,21 +4,20 @@
 namespace torchy {
 
 const char* dtype_name(DType d) {
-  static const char* names[] = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16",
-                                "bfloat16", "float32", "float64", "complex64", "complex128"};
+  static const char* names[] = {"bool",    "uint8",    "int8",    "int16",   "int32",     "int64",
+                                "float16", "bfloat16", "float32", "float64", "complex64", "complex128"};
   return names[int(d)];
 }
 const char* scalar_type_name(DType d) {
-  static const char* names[] = {"Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16",
-                                "Float", "Double", "ComplexFloat", "ComplexDouble"};
+  static const char* names[] = {"Bool", "Byte",     "Char",  "Short",  "Int",          "Long",
+                                "Half", "BFloat16", "Float", "Double", "ComplexFloat", "ComplexDouble"};
   return names[int(d)];
 }
 
 int64_t wrap_dim(int64_t dim, int64_t ndim) {
   int64_t n = std::max<int64_t>(ndim, 1);
   if (__builtin_expect(dim < -n || dim >= n, 0))
-    fail_index("Dimension out of range (expected to be in range of [", -n, ", ", n - 1,
-               "], but got ", dim, ")");
+    fail_index("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim, ")");
   return dim < 0 ? dim + n : dim;
 }
 
@@ -46,9 +45,8 @@ IntVec broadcast_shapes(IntSpan a, IntSpan b, const char* op) {
   for (size_t i = 0; i < n; ++i) {
     int64_t x = i < n - a.size() ? 1 : a[i - (n - a.size())];
     int64_t y = i < n - b.size() ? 1 : b[i - (n - b.size())];
-    TORCHY_CHECK(x == y || x == 1 || y == 1, op, ": The size of tensor a (", x,
-                 ") must match the size of tensor b (", y, ") at non-singleton dimension ", i,
-                 "; shapes ", a, " and ", b, " do not broadcast");
+    TORCHY_CHECK(x == y || x == 1 || y == 1, op, ": The size of tensor a (", x, ") must match the size of tensor b (",
+                 y, ") at non-singleton dimension ", i, "; shapes ", a, " and ", b, " do not broadcast");
     out[i] = x == 1 ? y : x;
   }
   return out;
@@ -108,8 +106,8 @@ bool view_strides(const Tensor& t, IntSpan sizes, IntVec& strides) {
   int64_t tensor_numel = 1, view_numel = 1;
   for (int64_t d = t.ndim() - 1; d >= 0; --d) {
     tensor_numel *= old_sizes[size_t(d)];
-    bool run_ends = d == 0 || (old_sizes[size_t(d - 1)] != 1 &&
-                               old_strides[size_t(d - 1)] != tensor_numel * chunk_stride);
+    bool run_ends =
+        d == 0 || (old_sizes[size_t(d - 1)] != 1 && old_strides[size_t(d - 1)] != tensor_numel * chunk_stride);
     if (!run_ends) continue;
     while (view_d >= 0 && (view_numel < tensor_numel || sizes[size_t(view_d)] == 1)) {
       strides[size_t(view_d)] = view_numel * chunk_stride;
@@ -155,8 +153,8 @@ void byte_range(const Tensor& t, char*& lo, char*& hi) {
 bool may_partially_overlap(const Tensor& a, const Tensor& b) {
   if (a.storage() != b.storage() && a.storage()->owned() && b.storage()->owned()) return false;
   if (a.is_same(b)) return false;
-  if (a.offset() == b.offset() && a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
-      a.strides() == b.strides() && a.storage() == b.storage())
+  if (a.offset() == b.offset() && a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides() &&
+      a.storage() == b.storage())
     return false;
   char *alo, *ahi, *blo, *bhi;
   byte_range(a, alo, ahi);

@@ -25,7 +25,9 @@ static_assert(sizeof(Storage) <= kHeader);
 
 // Inline blocks: header + 64, 128, 256, 512, 1024 bytes of data.
 constexpr int kClasses = 5;
-struct FreeBlock { FreeBlock* next; };
+struct FreeBlock {
+  FreeBlock* next;
+};
 FreeBlock* free_lists[kClasses];
 int free_counts[kClasses];
 
@@ -38,7 +40,10 @@ int class_of(size_t nbytes) {
 // Large blocks, where the C library would go back to the system: kept by rounded size.
 constexpr size_t kCacheFrom = size_t(1) << 20;
 constexpr size_t kCacheLimit = size_t(1) << 30;
-struct CachedBlock { char* p; size_t size; };
+struct CachedBlock {
+  char* p;
+  size_t size;
+};
 std::vector<CachedBlock>& cache() {
   static auto* blocks = new std::vector<CachedBlock>();  // never destroyed: tensors may outlive statics
   return *blocks;
@@ -137,8 +142,7 @@ Storage* Storage::allocate(size_t nbytes, bool zeroed) {
   return s;
 }
 
-Storage* Storage::wrap(void* data, size_t nbytes, void (*release)(void*), void* context,
-                       bool readonly) {
+Storage* Storage::wrap(void* data, size_t nbytes, void (*release)(void*), void* context, bool readonly) {
   void* block = nullptr;
   if (posix_memalign(&block, kAlign, kHeader) != 0) out_of_memory(nbytes);
   auto* s = new (block) Storage();
@@ -188,7 +192,8 @@ void Storage::resize(size_t nbytes) {
   if (nbytes <= nbytes_) return;
   TORCHY_CHECK(kind_ != Kind::Foreign,
                "resize_: this storage belongs to another library and cannot grow; clone the tensor first");
-  TORCHY_CHECK(!pinned_, "resize_: Trying to resize storage that is not resizable: its memory was handed to NumPy, a "
+  TORCHY_CHECK(!pinned_,
+               "resize_: Trying to resize storage that is not resizable: its memory was handed to NumPy, a "
                "buffer or DLPack; clone() the tensor first");
   size_t capacity = nbytes < 2048 ? 2048 : nbytes;
   char* data = heap_allocate(capacity, false);

@@ -20,8 +20,7 @@ class Storage {
   // Uninitialised, 64-byte aligned memory. Throws (MemoryError's RuntimeError as PyTorch) if it cannot be had.
   static Storage* allocate(size_t nbytes, bool zeroed = false);
   // Memory owned by somebody else: `release(context)` runs when the last tensor lets go.
-  static Storage* wrap(void* data, size_t nbytes, void (*release)(void*), void* context,
-                       bool readonly = false);
+  static Storage* wrap(void* data, size_t nbytes, void (*release)(void*), void* context, bool readonly = false);
 
   void retain() { ++refcount_; }
   void release() {

@@ -50,8 +50,7 @@ void TensorImpl::finish_geometry() {
   set(kContiguousFlag, contiguous || n == 0);
 }
 
-TensorImpl* TensorImpl::make(DType dtype, Storage* storage, int64_t offset, IntSpan sizes,
-                             IntSpan strides) {
+TensorImpl* TensorImpl::make(DType dtype, Storage* storage, int64_t offset, IntSpan sizes, IntSpan strides) {
   TensorImpl* t = pool.take();
   t->dtype_ = dtype;
   t->storage_ = storage;
@@ -150,8 +149,10 @@ IntVec contiguous_strides(IntSpan sizes) {
 }
 
 Tensor wrap_number(const Scalar& s) {
-  DType d = s.is_complex() ? DType::Complex128 : s.is_float() ? DType::Float64
-            : s.is_bool() ? DType::Bool : DType::Int64;
+  DType d = s.is_complex() ? DType::Complex128
+            : s.is_float() ? DType::Float64
+            : s.is_bool()  ? DType::Bool
+                           : DType::Int64;
   Tensor t = scalar_tensor(s, d);
   t->set(kWrappedNumber);
   return t;
@@ -160,8 +161,8 @@ Tensor wrap_number(const Scalar& s) {
 static Tensor allocate(IntSpan sizes, DType dtype, bool zeroed) {
   TORCHY_CHECK(sizes.size() <= 64, "empty: ", sizes.size(), " dimensions; at most 64 are supported");
   int64_t nbytes;
-  TORCHY_CHECK(!__builtin_mul_overflow(numel_of(sizes), int64_t(itemsize(dtype)), &nbytes),
-               "empty: sizes ", sizes, " need more bytes than memory can address; use smaller sizes");
+  TORCHY_CHECK(!__builtin_mul_overflow(numel_of(sizes), int64_t(itemsize(dtype)), &nbytes), "empty: sizes ", sizes,
+               " need more bytes than memory can address; use smaller sizes");
   Storage* s = Storage::allocate(size_t(nbytes), zeroed);
   return Tensor::steal(TensorImpl::make_contiguous(dtype, s, sizes));
 }

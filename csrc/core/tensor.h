@@ -26,8 +26,8 @@ enum TensorFlag : uint16_t {
   kNoGradView = 8,        // a view made under no_grad
   kMultiOutputView = 16,  // one of several views of one call (split, unbind, chunk)
   kInferenceTensor = 32,
-  kOwnsPython = 64,       // this object keeps its Python wrapper alive, not the reverse
-  kUnversioned = 128,     // `.data`: writing through it does not count as a change
+  kOwnsPython = 64,        // this object keeps its Python wrapper alive, not the reverse
+  kUnversioned = 128,      // `.data`: writing through it does not count as a change
   kDetached = 256,         // made by detach() or .data, for the error of a backward from it
   kMadeWithoutGrad = 512,  // made under no_grad, likewise
 };
@@ -59,9 +59,7 @@ class TensorImpl {
   Storage* storage() const { return storage_; }
   char* data() const { return storage_->data() + offset_ * itemsize(dtype_); }
   bool has(uint16_t flag) const { return flags & flag; }
-  void set(uint16_t flag, bool on = true) {
-    flags = on ? (flags | flag) : (flags & ~flag);
-  }
+  void set(uint16_t flag, bool on = true) { flags = on ? (flags | flag) : (flags & ~flag); }
   bool is_contiguous() const { return flags & kContiguousFlag; }
   void bump_version() {
     if (!(flags & kUnversioned)) storage_->bump_version();
@@ -73,8 +71,8 @@ class TensorImpl {
   void set_storage(Storage* storage, DType dtype);
 
   TensorMeta* meta = nullptr;
-  TensorImpl* base = nullptr;     // the tensor this one is a differentiable view of; counted
-  void* python = nullptr;         // the Python wrapper, borrowed unless kOwnsPython
+  TensorImpl* base = nullptr;  // the tensor this one is a differentiable view of; counted
+  void* python = nullptr;      // the Python wrapper, borrowed unless kOwnsPython
   uint16_t flags = 0;
 
  private:
@@ -151,7 +149,10 @@ class Tensor {
   bool is_floating_point() const { return is_float(p_->dtype()); }
   Storage* storage() const { return p_->storage(); }
   char* raw() const { return p_->data(); }
-  template <class T> T* data() const { return reinterpret_cast<T*>(p_->data()); }
+  template <class T>
+  T* data() const {
+    return reinterpret_cast<T*>(p_->data());
+  }
 
  private:
   Tensor(TensorImpl* p, int) : p_(p) {}
@@ -163,7 +164,7 @@ using TensorList = std::vector<Tensor>;
 // New contiguous tensors. `empty` is uninitialised.
 Tensor empty(IntSpan sizes, DType dtype);
 Tensor zeros(IntSpan sizes, DType dtype);
-Tensor empty_like(const Tensor& t);                 // contiguous, same sizes and dtype
+Tensor empty_like(const Tensor& t);  // contiguous, same sizes and dtype
 Tensor empty_like(const Tensor& t, DType dtype);
 Tensor scalar_tensor(const Scalar& s, DType dtype);  // 0-d
 // Another tensor on t's storage, NOT a differentiable view (base stays null).
@@ -172,7 +173,7 @@ Tensor alias(const Tensor& t);
 // A differentiable view: alias whose base is t (or t's base).
 Tensor make_view(const Tensor& t, IntSpan sizes, IntSpan strides, int64_t offset);
 
-int64_t numel_of(IntSpan sizes);            // checks overflow and negative sizes
+int64_t numel_of(IntSpan sizes);  // checks overflow and negative sizes
 IntVec contiguous_strides(IntSpan sizes);
 
 // A number as a 0-d tensor that promotes like the number it is.

@@ -23,7 +23,7 @@ namespace torchy {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr int kChunksPerThread = 4;  // slack for threads that are slowed down or late
+constexpr int kChunksPerThread = 4;                         // slack for threads that are slowed down or late
 constexpr auto kSpinTime = std::chrono::microseconds(100);  // waking a sleeper costs 10 to 20 us
 
 thread_local bool inside_region = false;
@@ -42,7 +42,8 @@ inline void cpu_relax() {
 }
 
 // Spins until ready() or until the spin time is over; says which.
-template <class Ready> bool spin_until(Ready&& ready) {
+template <class Ready>
+bool spin_until(Ready&& ready) {
   const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
   do {
     for (int i = 0; i < 32; ++i) {
@@ -55,8 +56,7 @@ template <class Ready> bool spin_until(Ready&& ready) {
 
 class Pool {
  public:
-  void run(int64_t begin, int64_t end, int64_t grain, int threads, detail::RangeFn fn,
-           void* context);
+  void run(int64_t begin, int64_t end, int64_t grain, int threads, detail::RangeFn fn, void* context);
   // Ends and joins the workers; the next region starts new ones unless `forever`.
   void stop(bool forever);
   std::mutex& region_mutex() { return region_mutex_; }
@@ -164,8 +164,7 @@ void Pool::wait_for_chunks(uint32_t chunks) {
   caller_sleeps_.store(false);
 }
 
-void Pool::run(int64_t begin, int64_t end, int64_t grain, int threads, detail::RangeFn fn,
-               void* context) {
+void Pool::run(int64_t begin, int64_t end, int64_t grain, int threads, detail::RangeFn fn, void* context) {
   const int64_t size = end - begin;
   grain = std::max<int64_t>(grain, 1);
   const int64_t wanted = std::min<int64_t>(size / grain, int64_t{threads} * kChunksPerThread);
@@ -200,8 +199,7 @@ void Pool::run(int64_t begin, int64_t end, int64_t grain, int threads, detail::R
   }
   {
     InsideRegion inside;
-    while (run_one()) {
-    }
+    while (run_one()) {}
   }
   wait_for_chunks(count);
   if (failed_.load()) {
@@ -272,8 +270,7 @@ int get_num_threads() {
 void set_num_threads(int count) {
   if (count < 1 || count > kMaxThreads)
     fail("set_num_threads: got ", count, "; the number of threads is 1 to ", kMaxThreads);
-  if (inside_region)
-    fail("set_num_threads: called inside a parallel region; call it between operations");
+  if (inside_region) fail("set_num_threads: called inside a parallel region; call it between operations");
   Pool& current = pool();
   std::lock_guard<std::mutex> region(current.region_mutex());
   if (count < get_num_threads()) current.stop(/*forever=*/false);

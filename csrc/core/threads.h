@@ -23,7 +23,8 @@ void run_region(int64_t begin, int64_t end, int64_t grain, RangeFn fn, void* con
 // Calls f(b, e) on pieces that cover [begin, end) exactly once, at least `grain` indices each (but
 // for the last), in any order and on any thread. A range of at most `grain` runs right here. The
 // first exception of a piece comes out of this call once all running pieces have ended.
-template <class F> void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
+template <class F>
+void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
   if (end <= begin) return;
   if (end - begin <= grain) {
     f(begin, end);
@@ -31,8 +32,7 @@ template <class F> void parallel_for(int64_t begin, int64_t end, int64_t grain, 
   }
   using Fn = std::remove_reference_t<F>;
   detail::run_region(
-      begin, end, grain,
-      [](void* context, int64_t b, int64_t e) { (*static_cast<Fn*>(context))(b, e); },
+      begin, end, grain, [](void* context, int64_t b, int64_t e) { (*static_cast<Fn*>(context))(b, e); },
       const_cast<void*>(static_cast<const void*>(&f)));
 }
 

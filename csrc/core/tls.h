@@ -7,10 +7,10 @@
 namespace torchy {
 
 enum TlsFlag : uint32_t {
-  kNoGrad = 1,         // recording is off
-  kInference = 2,      // inference_mode: results carry the inference flag
-  kModeHook = 4,       // a Python mode object sees every operation
-  kAnomaly = 8,        // nodes remember the line that made them
+  kNoGrad = 1,     // recording is off
+  kInference = 2,  // inference_mode: results carry the inference flag
+  kModeHook = 4,   // a Python mode object sees every operation
+  kAnomaly = 8,    // nodes remember the line that made them
 };
 
 struct Tls {

@@ -57,8 +57,7 @@ void load(Library& lib) {
     return;
   }
   using Config = char* (*)();
-  if (auto config = reinterpret_cast<Config>(lookup(lib, "openblas_get_config")))
-    lib.config = config();
+  if (auto config = reinterpret_cast<Config>(lookup(lib, "openblas_get_config"))) lib.config = config();
   lib.set_threads = reinterpret_cast<void (*)(int)>(lookup(lib, "openblas_set_num_threads"));
 }
 

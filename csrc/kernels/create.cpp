@@ -87,7 +87,9 @@ auto powers(double base, const EvenSteps<C>& exponents) {
 }
 
 // The part [first, last) of row r that belongs to the triangle.
-struct RowPart { int64_t first, last; };
+struct RowPart {
+  int64_t first, last;
+};
 RowPart triangle_row(int64_t r, int64_t col, bool lower, int64_t offset) {
   const int64_t cut = std::min(std::max<int64_t>(r + offset + lower, 0), col);
   return lower ? RowPart{0, cut} : RowPart{cut, col};
@@ -198,8 +200,9 @@ Tensor empty_strided(IntSpan size, IntSpan stride, MaybeDType dtype) {
     TORCHY_CHECK(stride[i] >= 0, "empty_strided: stride ", stride, " has a negative value; strides must be at ",
                  "least 0");
     int64_t reach;
-    TORCHY_CHECK(!__builtin_mul_overflow(size[i] - 1, stride[i], &reach) && !__builtin_add_overflow(places, reach, &places),
-                 "empty_strided: sizes ", size, " with strides ", stride, " reach further than an int64 counts");
+    TORCHY_CHECK(
+        !__builtin_mul_overflow(size[i] - 1, stride[i], &reach) && !__builtin_add_overflow(places, reach, &places),
+        "empty_strided: sizes ", size, " with strides ", stride, " reach further than an int64 counts");
   }
   const int64_t n = numel_of(size) == 0 ? 0 : places;
   Tensor out = torchy::empty({n}, or_default(dtype));
@@ -224,8 +227,8 @@ Tensor arange_start(const Scalar& start, const Scalar& end, const Scalar& step, 
   if (d == DType::Int64) {
     const int64_t first = start.to_int(), by = step.to_int();
     int64_t distance;
-    TORCHY_CHECK(!__builtin_sub_overflow(end.to_int(), first, &distance), "arange: invalid size, possible overflow: start ",
-                 start, ", end ", end, ", step ", step);
+    TORCHY_CHECK(!__builtin_sub_overflow(end.to_int(), first, &distance),
+                 "arange: invalid size, possible overflow: start ", start, ", end ", end, ", step ", step);
     if (by == 0) fail_value("arange: step must be nonzero; ", step, " as int64 is 0");
     Tensor out = torchy::empty({distance / by + (distance % by != 0)}, d);
     generate<int64_t>(out, [=, &loops](int64_t* p, int64_t i, int64_t n) { loops.ramp_int(p, first + by * i, by, n); });

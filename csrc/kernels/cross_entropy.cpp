@@ -11,12 +11,14 @@ namespace {
 enum Reduction : int64_t { kNone, kMean, kSum };
 
 void check_target(const Tensor& self, const Tensor& target, int64_t ignore_index) {
-  TORCHY_CHECK(self.ndim() == 2 && is_float(self.dtype()), "cross_entropy: expected floating scores of shape (n, classes), got ",
-               dtype_name(self.dtype()), " of shape ", self.sizes());
+  TORCHY_CHECK(self.ndim() == 2 && is_float(self.dtype()),
+               "cross_entropy: expected floating scores of shape (n, classes), got ", dtype_name(self.dtype()),
+               " of shape ", self.sizes());
   if (target.ndim() != 1 || target.sizes()[0] != self.sizes()[0])
     fail_value("Expected input batch_size (", self.sizes()[0], ") to match target batch_size (",
                target.ndim() ? target.sizes()[0] : 0, ").");
-  TORCHY_CHECK(target.dtype() == DType::Int64, "cross_entropy: expected target of dtype int64, got ", dtype_name(target.dtype()));
+  TORCHY_CHECK(target.dtype() == DType::Int64, "cross_entropy: expected target of dtype int64, got ",
+               dtype_name(target.dtype()));
   const int64_t* t = target.data<int64_t>();
   for (int64_t i = 0; i < target.numel(); ++i) {
     int64_t c = t[i * target.strides()[0]];
@@ -31,7 +33,8 @@ int64_t count_kept(const Tensor& target, int64_t ignore_index) {
   return n;
 }
 
-template <class F> void visit_real(DType d, F&& f) {
+template <class F>
+void visit_real(DType d, F&& f) {
   if (d == DType::Float64) f(double());
   else f(float());
 }
@@ -41,7 +44,8 @@ template <class F> void visit_real(DType d, F&& f) {
 Tensor cross_entropy_indices(const Tensor& self, const Tensor& target, int64_t reduction, int64_t ignore_index) {
   check_target(self, target, ignore_index);
   if (is_half(self.dtype()))
-    return to_dtype(cross_entropy_indices(to_dtype(self, DType::Float32), target, reduction, ignore_index), self.dtype());
+    return to_dtype(cross_entropy_indices(to_dtype(self, DType::Float32), target, reduction, ignore_index),
+                    self.dtype());
   Tensor log_p = contiguous(log_softmax(self, 1, std::nullopt));
   int64_t n = self.sizes()[0], classes = self.sizes()[1];
   Tensor out = reduction == kNone ? empty({n}, self.dtype()) : empty({}, self.dtype());
@@ -67,8 +71,9 @@ Tensor cross_entropy_backward(const Tensor& grad_output, const Tensor& self, con
                               int64_t ignore_index) {
   check_target(self, target, ignore_index);
   if (is_half(self.dtype()))
-    return to_dtype(cross_entropy_backward(to_dtype(grad_output, DType::Float32), to_dtype(self, DType::Float32), target,
-                                           reduction, ignore_index), self.dtype());
+    return to_dtype(cross_entropy_backward(to_dtype(grad_output, DType::Float32), to_dtype(self, DType::Float32),
+                                           target, reduction, ignore_index),
+                    self.dtype());
   Tensor out = contiguous(softmax(self, 1, std::nullopt));
   int64_t n = self.sizes()[0], classes = self.sizes()[1];
   Tensor grad = to_dtype(contiguous(grad_output), self.dtype());

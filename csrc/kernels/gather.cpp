@@ -38,23 +38,26 @@ struct Lines {
   }
 
   // f(a, index, b) for every element; along a line in the order of the index.
-  template <class F> void run(F f) const {
+  template <class F>
+  void run(F f) const {
     const int inner = others.ndim - 1;
     const int64_t sa = others.strides[inner][0], si = others.strides[inner][1], sb = others.strides[inner][2];
     LongSection section(others.numel * length > kLongWork);
-    others.run([=](char* const* p, int64_t n) {
-      auto at = [&](int64_t i, int64_t k) {
-        f(p[0] + i * sa + k * step[0], *reinterpret_cast<const int64_t*>(p[1] + i * si + k * step[1]),
-          p[2] + i * sb + k * step[2]);
-      };
-      if (n == 1 || step[1] <= si) {
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t k = 0; k < length; ++k) at(i, k);
-      } else {
-        for (int64_t k = 0; k < length; ++k)
-          for (int64_t i = 0; i < n; ++i) at(i, k);
-      }
-    }, std::max<int64_t>(1, kIterGrain / std::max<int64_t>(1, length)));
+    others.run(
+        [=](char* const* p, int64_t n) {
+          auto at = [&](int64_t i, int64_t k) {
+            f(p[0] + i * sa + k * step[0], *reinterpret_cast<const int64_t*>(p[1] + i * si + k * step[1]),
+              p[2] + i * sb + k * step[2]);
+          };
+          if (n == 1 || step[1] <= si) {
+            for (int64_t i = 0; i < n; ++i)
+              for (int64_t k = 0; k < length; ++k) at(i, k);
+          } else {
+            for (int64_t k = 0; k < length; ++k)
+              for (int64_t i = 0; i < n; ++i) at(i, k);
+          }
+        },
+        std::max<int64_t>(1, kIterGrain / std::max<int64_t>(1, length)));
   }
 };
 
@@ -182,13 +185,15 @@ Fold fold_of(const std::string& name) {
   return Fold::Amin;
 }
 
-template <class T> bool better(const T& v, const T& than, bool largest) {
+template <class T>
+bool better(const T& v, const T& than, bool largest) {
   if constexpr (std::is_floating_point_v<T>)
     if (v != v) return true;
   return largest ? v > than : v < than;
 }
 
-template <class T> T identity(Fold fold) {
+template <class T>
+T identity(Fold fold) {
   if constexpr (!IsComplex<T>::value) {
     using L = std::numeric_limits<T>;
     if (fold == Fold::Amax) return L::has_infinity ? T(-L::infinity()) : L::lowest();
@@ -197,21 +202,21 @@ template <class T> T identity(Fold fold) {
   return fold == Fold::Prod ? T(1) : T(0);
 }
 
-template <class T> void fold_lines(Tensor& out, int64_t dim, const Tensor& at, const Tensor& src, Fold fold) {
+template <class T>
+void fold_lines(Tensor& out, int64_t dim, const Tensor& at, const Tensor& src, Fold fold) {
   if (fold == Fold::Prod) {
     scatter_lines<T>(out, dim, at, src, [](T& to, const T& v) { to = static_cast<T>(to * v); });
   } else if (fold == Fold::Sum || fold == Fold::Mean) {
     scatter_sum(out, dim, at, src);
   } else if constexpr (!IsComplex<T>::value) {
     const bool largest = fold == Fold::Amax;
-    scatter_lines<T>(out, dim, at, src, [=](T& to, const T& v) {
-      to = better(v, to, largest) ? v : to;
-    });
+    scatter_lines<T>(out, dim, at, src, [=](T& to, const T& v) { to = better(v, to, largest) ? v : to; });
   }
 }
 
 // Divides by how many values were folded into each place; integers round down.
-template <class T> void divide(Tensor& out, const Tensor& counts) {
+template <class T>
+void divide(Tensor& out, const Tensor& counts) {
   Tensor in_order = contiguous(out);
   T* p = in_order.data<T>();
   const int64_t* n = counts.data<int64_t>();

@@ -12,13 +12,11 @@ Tensor index(const Tensor& self, const TensorList& indices) { return IndexPlan::
 
 Tensor index_put(const Tensor& self, const TensorList& indices, const Tensor& values, bool accumulate) {
   TORCHY_CHECK(self.dtype() == values.dtype(),
-               "index_put: Index put requires the source and destination dtypes match, got ",
-               dtype_name(self.dtype()), " for the destination and ", dtype_name(values.dtype()),
-               " for the source; use values.to(self.dtype)");
+               "index_put: Index put requires the source and destination dtypes match, got ", dtype_name(self.dtype()),
+               " for the destination and ", dtype_name(values.dtype()), " for the source; use values.to(self.dtype)");
   if (accumulate) {
-    return changed(self, [&](Tensor& out) {
-      IndexPlan::of(out, indices).write(out, to_dtype(values, out.dtype()), true);
-    });
+    return changed(self,
+                   [&](Tensor& out) { IndexPlan::of(out, indices).write(out, to_dtype(values, out.dtype()), true); });
   }
   Tensor out = clone(self);
   IndexPlan::of(out, indices).write(out, values, false);
@@ -209,9 +207,8 @@ Tensor masked_select_backward(const Tensor& grad_output, IntSpan sizes, const Te
 }
 
 Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& source) {
-  TORCHY_CHECK(self.dtype() == source.dtype(),
-               "masked_scatter: expected self and source to have same dtypes but got ", dtype_name(self.dtype()),
-               " and ", dtype_name(source.dtype()));
+  TORCHY_CHECK(self.dtype() == source.dtype(), "masked_scatter: expected self and source to have same dtypes but got ",
+               dtype_name(self.dtype()), " and ", dtype_name(source.dtype()));
   check_mask(mask, "masked_scatter");
   const IntVec shape = broadcast_shapes(self.sizes(), mask.sizes(), "masked_scatter");
   const Tensor at = flat_nonzero(expanded(mask, shape));
@@ -233,7 +230,8 @@ Tensor masked_scatter_backward(const Tensor& grad_output, const Tensor& mask, In
 namespace {
 
 // Flat positions as rows of indices; 32-bit division where it is enough, for it is much faster.
-template <class Int> void unravel(const int64_t* flat, int64_t n, IntSpan sizes, int64_t* out) {
+template <class Int>
+void unravel(const int64_t* flat, int64_t n, IntSpan sizes, int64_t* out) {
   const int64_t ndim = int64_t(sizes.size());
   for (int64_t i = 0; i < n; ++i, out += ndim) {
     Int rest = static_cast<Int>(flat[i]);

@@ -17,8 +17,8 @@ void check_bounds(const Tensor& index, int64_t dim, int64_t size, Bounds bounds,
   if (!bad) return;
   int64_t i = 0;
   while (p[i] >= low && p[i] < size) ++i;
-  throw Error(kind, str_cat(op, *op ? ": " : "", "index ", p[i], " is out of bounds for dimension ", dim,
-                            " with size ", size));
+  throw Error(
+      kind, str_cat(op, *op ? ": " : "", "index ", p[i], " is out of bounds for dimension ", dim, " with size ", size));
 }
 
 Tensor index_int64(const Tensor& index, const char* op) {
@@ -28,8 +28,7 @@ Tensor index_int64(const Tensor& index, const char* op) {
 }
 
 Tensor checked_vector(const Tensor& index, const char* op) {
-  if (index.ndim() > 1)
-    fail_index(op, ": Index is supposed to be a vector; got shape ", index.sizes());
+  if (index.ndim() > 1) fail_index(op, ": Index is supposed to be a vector; got shape ", index.sizes());
   return at_least_1d(index_int64(index, op));
 }
 
@@ -48,13 +47,15 @@ Tensor expanded(const Tensor& t, IntSpan sizes) {
 
 namespace {
 
-template <class T> bool truth(const T& v) {
+template <class T>
+bool truth(const T& v) {
   if constexpr (IsHalf<T>::value) return (v.bits & 0x7fff) != 0;
   else return v != T(0);
 }
 
 // Branch-free: every position is written, and only a hit moves on. `out` has room for one more.
-template <class T> void positions(const T* p, int64_t n, int64_t* out) {
+template <class T>
+void positions(const T* p, int64_t n, int64_t* out) {
   int64_t k = 0;
   for (int64_t i = 0; i < n; ++i) {
     out[k] = i;

@@ -24,7 +24,7 @@ struct Rows {
   std::vector<int64_t> outer;  // element offsets
   std::vector<int64_t> inner;  // the same; empty where the inner dims are one strided run
   int64_t inner_n = 1, inner_stride = 1;
-  int64_t count = 1;           // rows of one outer position
+  int64_t count = 1;  // rows of one outer position
   std::vector<Key> keys;
 
   void offsets(int64_t from, int64_t n, int64_t* out) const {
@@ -63,7 +63,8 @@ bool as_run(IntSpan sizes, IntSpan strides, int64_t& n, int64_t& stride) {
   return true;
 }
 
-template <class T> void read_rows(const Rows& r, T* out, const T* base) {
+template <class T>
+void read_rows(const Rows& r, T* out, const T* base) {
   const int64_t rows = int64_t(r.outer.size()) * r.count, width = r.inner_n;
   const int64_t grain = std::max<int64_t>(1, kIterGrain / width);
   parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
@@ -77,7 +78,8 @@ template <class T> void read_rows(const Rows& r, T* out, const T* base) {
         const T* row = from + at[j];
         if (width == 1) *to = *row;
         else if (r.inner.empty() && r.inner_stride == 1) std::memcpy(to, row, size_t(width) * sizeof(T));
-        else for (int64_t x = 0; x < width; ++x) to[x] = row[r.inner_at(x)];
+        else
+          for (int64_t x = 0; x < width; ++x) to[x] = row[r.inner_at(x)];
       }
       i += n;
     }
@@ -104,7 +106,8 @@ void write_part(const Rows& r, T* base, const T* src, int64_t step, int64_t o, i
 }
 
 // Split so that no two threads write to one place and each place sees its values in order.
-template <class T, class F> void write_rows(const Rows& r, T* base, const T* src, int64_t step, F f) {
+template <class T, class F>
+void write_rows(const Rows& r, T* base, const T* src, int64_t step, F f) {
   const int64_t outer = int64_t(r.outer.size());
   if (outer > 1) {
     parallel_for(0, outer, std::max<int64_t>(1, kIterGrain / (r.count * r.inner_n)), [&](int64_t b, int64_t e) {
@@ -132,8 +135,7 @@ IntVec broadcast_keys(std::vector<IndexKey>& keys) {
       int64_t& to = shape[shape.size() - s.size() + i];
       if (to == 1) to = s[i];
       else if (s[i] != 1 && s[i] != to)
-        fail_index("shape mismatch: indexing tensors could not be broadcast together with shapes ",
-                   shapes_of(keys));
+        fail_index("shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes_of(keys));
     }
   }
   for (IndexKey& k : keys) k.index = contiguous(expanded(k.index, shape));
@@ -197,8 +199,7 @@ void IndexPlan::place_keys(IntSpan sizes, IntSpan strides, const std::vector<int
 IndexPlan IndexPlan::of(const Tensor& self, const TensorList& indices) {
   int64_t wanted = 0;
   for (const Tensor& t : indices) wanted += t.defined() && is_mask(t) ? t.ndim() : 1;
-  if (wanted > self.ndim())
-    fail_index("too many indices for tensor of dimension ", self.ndim(), " (got ", wanted, ")");
+  if (wanted > self.ndim()) fail_index("too many indices for tensor of dimension ", self.ndim(), " (got ", wanted, ")");
   IndexPlan plan;
   Dims dims;
   int64_t d = 0;
@@ -293,8 +294,7 @@ void IndexPlan::write(Tensor& self, const Tensor& values, bool accumulate) const
   if (accumulate) {
     visit_dtype(self.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
-      write_rows<T>(rows, self.data<T>(), src.data<T>(), step,
-                    [](T& to, const T& v) { to = static_cast<T>(to + v); });
+      write_rows<T>(rows, self.data<T>(), src.data<T>(), step, [](T& to, const T& v) { to = static_cast<T>(to + v); });
     });
   } else {
     visit_width(itemsize(self.dtype()), [&](auto tag) {

@@ -47,8 +47,8 @@ enum class Bounds : uint8_t { Wrap, NonNegative };  // does -1 mean the last ind
 
 // IndexError (RuntimeError for kind Runtime) unless every element of a contiguous int64 tensor is an
 // index of a dim of that size.
-void check_bounds(const Tensor& index, int64_t dim, int64_t size, Bounds bounds,
-                  ErrorKind kind = ErrorKind::Index, const char* op = "");
+void check_bounds(const Tensor& index, int64_t dim, int64_t size, Bounds bounds, ErrorKind kind = ErrorKind::Index,
+                  const char* op = "");
 // int32 or int64 as contiguous int64; RuntimeError naming the op for other dtypes.
 Tensor index_int64(const Tensor& index, const char* op);
 // The same for an index that must have at most one dim; the result has exactly one.
@@ -66,7 +66,8 @@ Tensor expanded(const Tensor& t, IntSpan sizes);
 
 // A new tensor equal to self after f(copy) has changed it. Half types are changed in float32 and
 // rounded once, so that long sums stay exact.
-template <class F> Tensor changed(const Tensor& self, F&& f) {
+template <class F>
+Tensor changed(const Tensor& self, F&& f) {
   Tensor out = to_copy(self, compute_dtype(self.dtype()));
   f(out);
   return to_dtype(out, self.dtype());

@@ -48,8 +48,7 @@ Tensor embedding_factor(const Tensor& indices, int64_t padding_idx, bool scale_g
   const std::vector<int64_t> counts = counts_of(at, rows);
   Tensor out = torchy::empty(indices.sizes(), DType::Float64);
   for (int64_t i = 0; i < n; ++i)
-    out.data<double>()[i] =
-        p[i] == padding_idx ? 0 : scale_grad_by_freq ? 1 / double(counts[size_t(p[i])]) : 1;
+    out.data<double>()[i] = p[i] == padding_idx ? 0 : scale_grad_by_freq ? 1 / double(counts[size_t(p[i])]) : 1;
   return out;
 }
 
@@ -113,8 +112,8 @@ Tensor one_hot(const Tensor& self, int64_t num_classes) {
 
 Tensor isin(const Operand& elements, const Operand& test_elements, bool, bool invert) {
   const DType common = result_type(elements, test_elements);
-  TORCHY_CHECK(common != DType::Bool && !is_complex(common), "isin: Unsupported input type encountered for isin(): ",
-               dtype_name(common));
+  TORCHY_CHECK(common != DType::Bool && !is_complex(common),
+               "isin: Unsupported input type encountered for isin(): ", dtype_name(common));
   const DType dtype = compute_dtype(common);
   const Tensor in = contiguous(to_dtype(static_cast<Tensor>(elements), dtype));
   const Tensor set = contiguous(to_dtype(static_cast<Tensor>(test_elements), dtype));

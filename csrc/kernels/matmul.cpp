@@ -17,7 +17,8 @@ void check_same_dtype(const Tensor& a, const Tensor& b, const char* op) {
 Tensor widen(const Tensor& t) { return to_dtype(t, compute_dtype(t.dtype())); }
 
 // f(pointer type tag) for the dtypes products are computed in.
-template <class F> void visit_product(DType d, F&& f) {
+template <class F>
+void visit_product(DType d, F&& f) {
   visit_dtype(d, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (!IsHalf<T>::value) f(tag);
@@ -31,7 +32,8 @@ struct Matrix {
 // The last two dims of t at element offset `at`.
 Matrix last_two(const Tensor& t, int64_t at = 0) {
   auto n = size_t(t.ndim());
-  return {t.raw() + at * itemsize(t.dtype()), t.sizes()[n - 2], t.sizes()[n - 1], t.strides()[n - 2], t.strides()[n - 1]};
+  return {t.raw() + at * itemsize(t.dtype()), t.sizes()[n - 2], t.sizes()[n - 1], t.strides()[n - 2],
+          t.strides()[n - 1]};
 }
 
 void product(const Tensor& out, const Matrix& a, const Matrix& b, char* c, int64_t ldc, const Scalar& alpha,
@@ -45,8 +47,10 @@ void product(const Tensor& out, const Matrix& a, const Matrix& b, char* c, int64
 }
 
 void check_matrices(const Tensor& a, const Tensor& b, const char* op) {
-  TORCHY_CHECK(a.ndim() == 2, op, ": self must be a matrix, but has shape ", a.sizes(), "; use matmul for other shapes");
-  TORCHY_CHECK(b.ndim() == 2, op, ": mat2 must be a matrix, but has shape ", b.sizes(), "; use matmul for other shapes");
+  TORCHY_CHECK(a.ndim() == 2, op, ": self must be a matrix, but has shape ", a.sizes(),
+               "; use matmul for other shapes");
+  TORCHY_CHECK(b.ndim() == 2, op, ": mat2 must be a matrix, but has shape ", b.sizes(),
+               "; use matmul for other shapes");
   TORCHY_CHECK(a.sizes()[1] == b.sizes()[0], op, ": mat1 and mat2 shapes cannot be multiplied (", a.sizes()[0], "x",
                a.sizes()[1], " and ", b.sizes()[0], "x", b.sizes()[1], ")");
   check_same_dtype(a, b, op);
@@ -91,17 +95,20 @@ Tensor mv(const Tensor& self, const Tensor& vec) {
 }
 
 Tensor dot(const Tensor& self, const Tensor& tensor) {
-  TORCHY_CHECK(self.ndim() == 1 && tensor.ndim() == 1, "dot: 1D tensors expected, but got shapes ", self.sizes(), " and ",
-               tensor.sizes(), "; use matmul, or (a * b).sum()");
-  TORCHY_CHECK(self.numel() == tensor.numel(), "dot: inconsistent tensor size, expected both to have the same number of "
-               "elements, but got ", self.numel(), " and ", tensor.numel());
+  TORCHY_CHECK(self.ndim() == 1 && tensor.ndim() == 1, "dot: 1D tensors expected, but got shapes ", self.sizes(),
+               " and ", tensor.sizes(), "; use matmul, or (a * b).sum()");
+  TORCHY_CHECK(self.numel() == tensor.numel(),
+               "dot: inconsistent tensor size, expected both to have the same number of "
+               "elements, but got ",
+               self.numel(), " and ", tensor.numel());
   check_same_dtype(self, tensor, "dot");
   if (is_half(self.dtype())) return to_dtype(dot(widen(self), widen(tensor)), self.dtype());
   Tensor out = empty({}, self.dtype());
   LongSection section(self.numel() > kLongWork);
   visit_product(self.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    *out.data<T>() = torchy::dot<T>(self.data<T>(), self.strides()[0], tensor.data<T>(), tensor.strides()[0], self.numel());
+    *out.data<T>() =
+        torchy::dot<T>(self.data<T>(), self.strides()[0], tensor.data<T>(), tensor.strides()[0], self.numel());
   });
   return out;
 }
@@ -134,8 +141,7 @@ Tensor matmul_nd(const Tensor& self, const Tensor& other) {
   auto batch_strides = [&](const Tensor& t, size_t nd) {
     IntVec st(batch.size());
     size_t lead = batch.size() - (nd - 2);
-    for (size_t i = lead; i < batch.size(); ++i)
-      st[i] = t.sizes()[i - lead] == 1 ? 0 : t.strides()[i - lead];
+    for (size_t i = lead; i < batch.size(); ++i) st[i] = t.sizes()[i - lead] == 1 ? 0 : t.strides()[i - lead];
     return st;
   };
   IntVec ta = batch_strides(self, na), tb = batch_strides(other, nb);
@@ -151,8 +157,9 @@ Tensor matmul_nd(const Tensor& self, const Tensor& other) {
     }
     visit_product(self.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
-      torchy::bmm<T>(out.data<T>() + o * inner * n * m, n * m, m, reinterpret_cast<const T*>(a.data) + oa, ta.back(), a.rs,
-                     a.cs, reinterpret_cast<const T*>(b.data) + ob, tb.back(), b.rs, b.cs, inner, n, m, k, T(1), T(0));
+      torchy::bmm<T>(out.data<T>() + o * inner * n * m, n * m, m, reinterpret_cast<const T*>(a.data) + oa, ta.back(),
+                     a.rs, a.cs, reinterpret_cast<const T*>(b.data) + ob, tb.back(), b.rs, b.cs, inner, n, m, k, T(1),
+                     T(0));
     });
     for (size_t i = batch.size() - 1; i-- > 0;) {
       if (++index[i] < batch[i]) break;
@@ -184,7 +191,8 @@ Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const S
   return to_dtype(out, d);
 }
 
-Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+               const Scalar& alpha) {
   check_batches(batch1, batch2, "baddbmm");
   check_same_dtype(batch1, batch2, "baddbmm");
   DType d = batch1.dtype();
@@ -195,8 +203,8 @@ Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, c
   LongSection section(out.numel() * k > 8 * kLongWork);
   visit_product(out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    torchy::bmm<T>(out.data<T>(), n * m, m, a.data<T>(), a.strides()[0], ma.rs, ma.cs, b.data<T>(), b.strides()[0], mb.rs,
-                   mb.cs, batch1.sizes()[0], n, m, k, alpha.to<T>(), beta.to<T>());
+    torchy::bmm<T>(out.data<T>(), n * m, m, a.data<T>(), a.strides()[0], ma.rs, ma.cs, b.data<T>(), b.strides()[0],
+                   mb.rs, mb.cs, batch1.sizes()[0], n, m, k, alpha.to<T>(), beta.to<T>());
   });
   return to_dtype(out, d);
 }
@@ -220,7 +228,10 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   shape.back() = m;
   Tensor out = empty(shape, input.dtype());
   Tensor rows = input.ndim() == 2 ? input : contiguous(input);
-  Matrix a = input.ndim() == 2 ? last_two(rows) : Matrix{rows.raw(), k ? rows.numel() / k : numel_of(IntSpan(shape.data(), shape.size() - 1)), k, k, 1};
+  Matrix a =
+      input.ndim() == 2
+          ? last_two(rows)
+          : Matrix{rows.raw(), k ? rows.numel() / k : numel_of(IntSpan(shape.data(), shape.size() - 1)), k, k, 1};
   Matrix w = last_two(weight);
   if (bias.defined()) copy_into(out, bias);
   product(out, a, {w.data, w.cols, w.rows, w.cs, w.rs}, out.raw(), m, 1, bias.defined() ? 1 : 0);

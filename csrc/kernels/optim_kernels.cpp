@@ -95,18 +95,17 @@ void sgd_step(float* param, const float* grad, float* buf, int64_t n, const SgdO
   kTable.sgd_f32(param, grad, buf, n, options);
 }
 
-void sgd_step(double* param, const double* grad, double* buf, int64_t n,
-              const SgdOptions& options) {
+void sgd_step(double* param, const double* grad, double* buf, int64_t n, const SgdOptions& options) {
   kTable.sgd_f64(param, grad, buf, n, options);
 }
 
-void adam_step(float* param, const float* grad, float* exp_avg, float* exp_avg_sq,
-               float* max_exp_avg_sq, int64_t n, double step, const AdamOptions& options) {
+void adam_step(float* param, const float* grad, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
+               double step, const AdamOptions& options) {
   kTable.adam_f32(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, n, step, options);
 }
 
-void adam_step(double* param, const double* grad, double* exp_avg, double* exp_avg_sq,
-               double* max_exp_avg_sq, int64_t n, double step, const AdamOptions& options) {
+void adam_step(double* param, const double* grad, double* exp_avg, double* exp_avg_sq, double* max_exp_avg_sq,
+               int64_t n, double step, const AdamOptions& options) {
   kTable.adam_f64(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, n, step, options);
 }
 

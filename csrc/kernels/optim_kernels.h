@@ -16,8 +16,7 @@ struct SgdOptions {
 // With momentum, `buf` is the momentum buffer; without, it is not read and may be null. The first
 // step with momentum, which makes the buffer from the gradient, is the caller's.
 void sgd_step(float* param, const float* grad, float* buf, int64_t n, const SgdOptions& options);
-void sgd_step(double* param, const double* grad, double* buf, int64_t n,
-              const SgdOptions& options);
+void sgd_step(double* param, const double* grad, double* buf, int64_t n, const SgdOptions& options);
 
 struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
@@ -26,9 +25,9 @@ struct AdamOptions {
 };
 
 // `step` is the number of this step, counted from 1. `max_exp_avg_sq` is null without AMSGrad.
-void adam_step(float* param, const float* grad, float* exp_avg, float* exp_avg_sq,
-               float* max_exp_avg_sq, int64_t n, double step, const AdamOptions& options);
-void adam_step(double* param, const double* grad, double* exp_avg, double* exp_avg_sq,
-               double* max_exp_avg_sq, int64_t n, double step, const AdamOptions& options);
+void adam_step(float* param, const float* grad, float* exp_avg, float* exp_avg_sq, float* max_exp_avg_sq, int64_t n,
+               double step, const AdamOptions& options);
+void adam_step(double* param, const double* grad, double* exp_avg, double* exp_avg_sq, double* max_exp_avg_sq,
+               int64_t n, double step, const AdamOptions& options);
 
 }  // namespace torchy

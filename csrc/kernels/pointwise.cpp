@@ -9,9 +9,7 @@
 namespace torchy::kernels {
 namespace {
 
-bool is_fast(Pw op, DType d) {
-  return fast_ops.allowed[static_cast<int>(op)] >> static_cast<int>(d) & 1;
-}
+bool is_fast(Pw op, DType d) { return fast_ops.allowed[static_cast<int>(op)] >> static_cast<int>(d) & 1; }
 
 // ------------------------------------------------------------------------------ fast path
 
@@ -28,9 +26,7 @@ inline void run_flat(Pw op, PwLoop loop, char* out, int64_t out_step, Flat a, Fl
     loop(out, a.data, b.data, nullptr, n, context);
     return;
   }
-  pointwise_flat(
-      {loop, out, out_step, {a.data, b.data, nullptr}, {a.step, b.step, 0}, &context, cost, fresh},
-      n);
+  pointwise_flat({loop, out, out_step, {a.data, b.data, nullptr}, {a.step, b.step, 0}, &context, cost, fresh}, n);
 }
 
 // What runs where: filled by plan_fast2 for operands that need no conversion.
@@ -47,9 +43,7 @@ bool same_sizes(const TensorImpl* x, const TensorImpl* y) {
     if (x->sizes_data()[d] != y->sizes_data()[d]) return false;
   return true;
 }
-bool plain(const TensorImpl* t) {
-  return (t->flags & (kContiguousFlag | kWrappedNumber)) == kContiguousFlag;
-}
+bool plain(const TensorImpl* t) { return (t->flags & (kContiguousFlag | kWrappedNumber)) == kContiguousFlag; }
 
 inline bool plan_fast2(Pw op, const Operand& a, const Operand& b, FastCall& f) {
   TensorImpl *x = a.impl(), *y = b.impl();
@@ -108,8 +102,7 @@ struct FastCall3 {
     data[i] = block[i];
     step[i] = 0;
     store_number(dtype, s, reinterpret_cast<unsigned char*>(block[i]));
-    for (int64_t k = 1; k < like->numel(); ++k)
-      std::memcpy(block[i] + size_t(k) * width, block[i], width);
+    for (int64_t k = 1; k < like->numel(); ++k) std::memcpy(block[i] + size_t(k) * width, block[i], width);
   }
 };
 
@@ -153,8 +146,8 @@ Tensor run_fast3(Pw op, const FastCall3& f, const Scalar* params, int nparams) {
   Tensor out = Tensor::steal(TensorImpl::make_like(f.dtype, storage, f.like));
   PwContext context{};
   fill_context(context, f.dtype, params, nparams);
-  const FlatCall call{loops_of(op, f.dtype).vv, out.raw(), width, {f.data[0], f.data[1], f.data[2]},
-                      {f.step[0], f.step[1], f.step[2]}, &context, info(op).cost, true};
+  const FlatCall call{loops_of(op, f.dtype).vv,          out.raw(), width,         {f.data[0], f.data[1], f.data[2]},
+                      {f.step[0], f.step[1], f.step[2]}, &context,  info(op).cost, true};
   if (n <= pointwise_grain(call.cost)) call.run(0, n);
   else pointwise_flat(call, n);
   return out;
@@ -173,8 +166,8 @@ bool fast_into(Pw op, const Tensor& out, const FastCall& f, const Operand& a, co
       !o->is_contiguous() || !same_sizes(o, f.like))
     return false;
   for (const Operand* x : {&a, &b})
-    if (x->is_tensor() && (!safe_alias(o, x->impl()) || (x->impl()->numel() != o->numel() &&
-                                                         x->impl()->storage() == o->storage())))
+    if (x->is_tensor() &&
+        (!safe_alias(o, x->impl()) || (x->impl()->numel() != o->numel() && x->impl()->storage() == o->storage())))
       return false;
   return true;
 }
@@ -185,14 +178,22 @@ bool fast_into(Pw op, const Tensor& out, const FastCall& f, const Operand& a, co
 
 const char* pointwise_name(Pw op) {
   switch (op) {
-    case Pw::add_alpha: return "add";
-    case Pw::sub_alpha: return "sub";
-    case Pw::div_trunc: return "div";
-    case Pw::round_decimals: return "round";
-    case Pw::conj: return "conj_physical";
-    case Pw::gelu_tanh: return "gelu";
-    case Pw::gelu_tanh_backward: return "gelu_backward";
-    default: return info(op).name;
+    case Pw::add_alpha:
+      return "add";
+    case Pw::sub_alpha:
+      return "sub";
+    case Pw::div_trunc:
+      return "div";
+    case Pw::round_decimals:
+      return "round";
+    case Pw::conj:
+      return "conj_physical";
+    case Pw::gelu_tanh:
+      return "gelu";
+    case Pw::gelu_tanh_backward:
+      return "gelu_backward";
+    default:
+      return info(op).name;
   }
 }
 
@@ -245,8 +246,7 @@ Tensor pointwise2(Pw op, const Operand& a, const Operand& b, const Scalar* param
   return general(op, o, 2, params, nparams);
 }
 
-Tensor pointwise3(Pw op, const Operand& a, const Operand& b, const Operand& c, const Scalar* params,
-                  int nparams) {
+Tensor pointwise3(Pw op, const Operand& a, const Operand& b, const Operand& c, const Scalar* params, int nparams) {
   Operand o[3] = {a, b, c};
   FastCall3 f;
   if (plan_fast3(op, o, f)) return run_fast3(op, f, params, nparams);
@@ -260,8 +260,7 @@ void pointwise1_into(Pw op, Tensor& out, const Tensor& a, const Scalar* params, 
   run_general(op, out, o, 1, params, nparams);
 }
 
-void pointwise2_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Scalar* params,
-                     int nparams) {
+void pointwise2_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Scalar* params, int nparams) {
   FastCall f;
   if (nparams == 0 && plan_fast2(op, a, b, f) && fast_into(op, out, f, a, b)) {
     run_flat(op, f.loop, out.raw(), itemsize(out.dtype()), f.a, f.b, out.numel(), kNoParams, false);
@@ -271,8 +270,8 @@ void pointwise2_into(Pw op, Tensor& out, const Operand& a, const Operand& b, con
   run_general(op, out, o, 2, params, nparams);
 }
 
-void pointwise3_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Operand& c,
-                     const Scalar* params, int nparams) {
+void pointwise3_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Operand& c, const Scalar* params,
+                     int nparams) {
   Operand o[3] = {a, b, c};
   run_general(op, out, o, 3, params, nparams);
 }

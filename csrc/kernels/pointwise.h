@@ -22,17 +22,15 @@ DType pointwise_result_dtype(Pw op, std::initializer_list<const Operand*> operan
 // A new contiguous tensor. `params` are the schema's parameters that are not tensors or operands,
 // in its order (at most 4). At least one operand must be a tensor, or the result is a 0-d tensor.
 Tensor pointwise1(Pw op, const Tensor& a, const Scalar* params = nullptr, int nparams = 0);
-Tensor pointwise2(Pw op, const Operand& a, const Operand& b, const Scalar* params = nullptr,
+Tensor pointwise2(Pw op, const Operand& a, const Operand& b, const Scalar* params = nullptr, int nparams = 0);
+Tensor pointwise3(Pw op, const Operand& a, const Operand& b, const Operand& c, const Scalar* params = nullptr,
                   int nparams = 0);
-Tensor pointwise3(Pw op, const Operand& a, const Operand& b, const Operand& c,
-                  const Scalar* params = nullptr, int nparams = 0);
 
 // The same written into `out`, which keeps its shape and dtype and may be one of the operands or
 // overlap them. Versions are the caller's matter.
-void pointwise1_into(Pw op, Tensor& out, const Tensor& a, const Scalar* params = nullptr,
+void pointwise1_into(Pw op, Tensor& out, const Tensor& a, const Scalar* params = nullptr, int nparams = 0);
+void pointwise2_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Scalar* params = nullptr,
                      int nparams = 0);
-void pointwise2_into(Pw op, Tensor& out, const Operand& a, const Operand& b,
-                     const Scalar* params = nullptr, int nparams = 0);
 void pointwise3_into(Pw op, Tensor& out, const Operand& a, const Operand& b, const Operand& c,
                      const Scalar* params = nullptr, int nparams = 0);
 

@@ -15,11 +15,13 @@ namespace {
 #define TORCHY_REAL using R = typename T::value_type;
 
 // The plain formula: std::complex's product first tests for NaN.
-template <class T> inline T times(T x, T y) {
+template <class T>
+inline T times(T x, T y) {
   return T(x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real());
 }
 // Smith's quotient: scaled by the larger part of the divisor, so that nothing overflows early.
-template <class T> inline T over(T x, T y) {
+template <class T>
+inline T over(T x, T y) {
   using R = typename T::value_type;
   const R c = y.real(), d = y.imag();
   if (std::fabs(c) >= std::fabs(d)) {
@@ -31,8 +33,12 @@ template <class T> inline T over(T x, T y) {
   return T((x.real() * ratio + x.imag()) * scale, (x.imag() * ratio - x.real()) * scale);
 }
 
-template <class T> inline T logistic(T x) { return over(T(1), T(1) + std::exp(-x)); }
-template <class T> inline T power(T x, T e) {
+template <class T>
+inline T logistic(T x) {
+  return over(T(1), T(1) + std::exp(-x));
+}
+template <class T>
+inline T power(T x, T e) {
   using R = typename T::value_type;
   if (e.imag() == R(0)) {
     if (e.real() == R(2)) return times(x, x);
@@ -44,27 +50,31 @@ template <class T> inline T power(T x, T e) {
   }
   return std::pow(x, e);
 }
-template <class T> inline T expm1_(T x) {  // Kahan: e^x - 1 without cancellation near 0
+template <class T>
+inline T expm1_(T x) {  // Kahan: e^x - 1 without cancellation near 0
   using R = typename T::value_type;
   const R s = std::sin(x.imag() / 2), e = std::expm1(x.real());
   return T(e * std::cos(x.imag()) - 2 * s * s, (e + 1) * std::sin(x.imag()));
 }
-template <class T> inline T log1p_(T x) {
+template <class T>
+inline T log1p_(T x) {
   using R = typename T::value_type;
   const R re = x.real(), im = x.imag();
   if (std::fabs(re) > R(0.5) || std::fabs(im) > R(0.5)) return std::log(T(1 + re, im));
   return T(R(0.5) * std::log1p(re * (2 + re) + im * im), std::atan2(im, 1 + re));
 }
-template <class T> inline T sgn_(T x) {
+template <class T>
+inline T sgn_(T x) {
   using R = typename T::value_type;
   const R size = std::abs(x);
   return size == R(0) ? T(0) : T(x.real() / size, x.imag() / size);
 }
-template <class T> inline bool has_nan(T x) {
+template <class T>
+inline bool has_nan(T x) {
   return std::isnan(x.real()) || std::isnan(x.imag());
 }
-template <class T> inline typename T::value_type replaced(typename T::value_type x,
-                                                          const Params<T>& p) {
+template <class T>
+inline typename T::value_type replaced(typename T::value_type x, const Params<T>& p) {
   if (std::isnan(x)) return p.v[0].real();
   return std::isinf(x) ? (x > 0 ? p.v[1].real() : p.v[2].real()) : x;
 }
@@ -78,14 +88,13 @@ TORCHY_FN2(div, return over(x, y);)
 TORCHY_FN2(pow, return power(x, y);)
 TORCHY_FN2(pow_slope, return y == T(0) ? T(0) : times(y, power(x, y - T(1)));)
 TORCHY_FN2(xlogy, return x == T(0) && !has_nan(y) ? T(0) : times(x, std::log(y));)
-TORCHY_FN2(logaddexp, const bool above = x.real() > y.real(); const T high = above ? x : y;
-           const T low = above ? y : x; return high + log1p_(std::exp(low - high));)
+TORCHY_FN2(logaddexp, const bool above = x.real() > y.real(); const T high = above ? x : y; const T low = above ? y : x;
+           return high + log1p_(std::exp(low - high));)
 TORCHY_FN2(eq, return x == y;)
 TORCHY_FN2(ne, return x != y;)
 TORCHY_FN2(isclose, const double e = std::abs(x - y); if (x == y) return true;
            if (p.d[2] != 0 && has_nan(x) && has_nan(y)) return true;
-           return e <= p.d[1] + p.d[0] * std::abs(y) &&
-                  e < std::numeric_limits<double>::infinity();)
+           return e <= p.d[1] + p.d[0] * std::abs(y) && e < std::numeric_limits<double>::infinity();)
 TORCHY_FN2(logical_and, return (x != T(0)) && (y != T(0));)
 TORCHY_FN2(logical_or, return (x != T(0)) || (y != T(0));)
 TORCHY_FN2(logical_xor, return (x != T(0)) != (y != T(0));)
@@ -122,19 +131,17 @@ TORCHY_FN1(asinh, return std::asinh(x);)
 TORCHY_FN1(acosh, return std::acosh(x);)
 TORCHY_FN1(atanh, return std::atanh(x);)
 TORCHY_FN1(sigmoid, return logistic(x);)
-TORCHY_FN1(sinc, TORCHY_REAL const T z = x * R(3.14159265358979323846);
-           return x == T(0) ? T(1) : over(std::sin(z), z);)
+TORCHY_FN1(sinc, TORCHY_REAL const T z = x * R(3.14159265358979323846); return x == T(0) ? T(1) : over(std::sin(z), z);)
 TORCHY_FN1(silu, return times(x, logistic(x));)
-TORCHY_FN2(silu_backward, const T s = logistic(y);
-           return times(x, std::conj(times(s, T(1) + times(y, T(1) - s))));)
+TORCHY_FN2(silu_backward, const T s = logistic(y); return times(x, std::conj(times(s, T(1) + times(y, T(1) - s))));)
 TORCHY_FN2(sigmoid_backward, return times(x, std::conj(times(T(1) - y, y)));)
 TORCHY_FN2(tanh_backward, return times(x, std::conj(T(1) - times(y, y)));)
-TORCHY_FN3(lerp, const T d = y - x;
-           return std::abs(z) < 0.5 ? x + times(z, d) : y - times(d, T(1) - z);)
+TORCHY_FN3(lerp, const T d = y - x; return std::abs(z) < 0.5 ? x + times(z, d) : y - times(d, T(1) - z);)
 TORCHY_FN3(addcmul, return x + times(times(p.v[0], y), z);)
 TORCHY_FN3(addcdiv, return x + over(times(p.v[0], y), z);)
 
-template <class T> void fill_two(PwTable& t) {
+template <class T>
+void fill_two(PwTable& t) {
   set2_all<T>(t, Pw::add, add_fn{});
   set2_all<T>(t, Pw::sub, sub_fn{});
   set2_all<T>(t, Pw::mul, mul_fn{});
@@ -159,7 +166,8 @@ template <class T> void fill_two(PwTable& t) {
   set3<T>(t, Pw::addcdiv, addcdiv_fn{});
 }
 
-template <class T> void fill_one(PwTable& t) {
+template <class T>
+void fill_one(PwTable& t) {
   using R = typename T::value_type;
   set1<T, uint8_t>(t, Pw::logical_not, logical_not_fn{});
   set1<T, uint8_t>(t, Pw::isnan, isnan_fn{});

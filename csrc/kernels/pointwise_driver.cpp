@@ -15,8 +15,8 @@ extern PwTable pointwise_table;
 
 namespace {
 
-constexpr int64_t kBlock = 512;   // elements; four blocks of the widest dtype take 32 KiB
-constexpr int64_t kRowMin = 64;   // rows this long are worth a loop call of their own
+constexpr int64_t kBlock = 512;  // elements; four blocks of the widest dtype take 32 KiB
+constexpr int64_t kRowMin = 64;  // rows this long are worth a loop call of their own
 
 template <class From, class To>
 void convert_strided(char* out, int64_t out_step, const char* in, int64_t in_step, int64_t n) {
@@ -49,10 +49,8 @@ void copy_strided(char* out, int64_t out_step, const char* in, int64_t in_step, 
 // The half types' contiguous conversions are built per instruction set.
 template <class From, class To, PwConvert PwTable::* fast>
 void convert_half(char* out, int64_t out_step, const char* in, int64_t in_step, int64_t n) {
-  if (out_step == int64_t(sizeof(To)) && in_step == int64_t(sizeof(From)))
-    (pointwise_table.*fast)(out, in, n);
-  else
-    convert_strided<From, To>(out, out_step, in, in_step, n);
+  if (out_step == int64_t(sizeof(To)) && in_step == int64_t(sizeof(From))) (pointwise_table.*fast)(out, in, n);
+  else convert_strided<From, To>(out, out_step, in, in_step, n);
 }
 
 int64_t item(DType d) { return itemsize(d); }
@@ -64,8 +62,7 @@ void order_dims(PwPlan& p) {
   for (int i = 1; i < p.ndim; ++i) {
     for (int d = i; d > 0 && magnitude(d - 1) < magnitude(d); --d) {
       std::swap(p.sizes[d - 1], p.sizes[d]);
-      for (int k = 0; k <= p.inputs; ++k)
-        std::swap(p.operands[k].step[d - 1], p.operands[k].step[d]);
+      for (int k = 0; k <= p.inputs; ++k) std::swap(p.operands[k].step[d - 1], p.operands[k].step[d]);
     }
   }
 }
@@ -154,9 +151,7 @@ class Walker {
     while (pos_ < end) {
       int64_t n = end - pos_;
       if (rows_) n = std::min(n, inner_ - index_[p_.ndim - 1]);
-      if (tiled_)
-        n = std::min(n,
-                     index_[p_.ndim - 1] ? inner_ - index_[p_.ndim - 1] : kBlock / inner_ * inner_);
+      if (tiled_) n = std::min(n, index_[p_.ndim - 1] ? inner_ - index_[p_.ndim - 1] : kBlock / inner_ * inner_);
       else if (buffered_) n = std::min(n, kBlock);
       step(n);
       advance(index_, n);
@@ -223,7 +218,8 @@ class Walker {
   }
 
   // Calls f(address, step, elements before, elements) for every run of the next n elements.
-  template <class F> void for_runs(const PwOperand& o, int64_t n, F&& f) const {
+  template <class F>
+  void for_runs(const PwOperand& o, int64_t n, F&& f) const {
     if (o.flat) {
       f(o.data + pos_ * item(o.stored), item(o.stored), int64_t(0), n);
       return;
@@ -292,8 +288,7 @@ bool run_straight(const PwPlan& p) {
     loop = p.operands[1].one ? p.loops.sv : p.loops.vs;
     if (!loop) return false;
   }
-  FlatCall call{loop,   p.operands[0].data, item(p.operands[0].loop), {}, {}, &p.context, p.cost,
-                p.fresh};
+  FlatCall call{loop, p.operands[0].data, item(p.operands[0].loop), {}, {}, &p.context, p.cost, p.fresh};
   for (int k = 1; k <= p.inputs; ++k) {
     call.in[k - 1] = p.operands[k].data;
     call.step[k - 1] = p.operands[k].one ? 0 : item(p.operands[k].loop);
@@ -321,8 +316,7 @@ static void run_streamed(const FlatCall& call, int64_t begin, int64_t end) {
     pointwise_table.stream(call.out + begin * call.out_step, block, kStreamBlock);
   }
   if (begin < end) call.run(begin, end);
-  std::atomic_thread_fence(
-      std::memory_order_seq_cst);  // streamed lines are not ordered by themselves
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // streamed lines are not ordered by themselves
 }
 
 void pointwise_flat(const FlatCall& call, int64_t n) {
@@ -336,17 +330,12 @@ void pointwise_flat(const FlatCall& call, int64_t n) {
 
 StridedConvert strided_convert(DType from, DType to) {
   if (from == to)
-    return visit_width(itemsize(from), [](auto tag) -> StridedConvert {
-      return &copy_strided<typename decltype(tag)::type>;
-    });
-  if (from == DType::Float16 && to == DType::Float32)
-    return &convert_half<Half, float, &PwTable::half_to_float>;
-  if (from == DType::Float32 && to == DType::Float16)
-    return &convert_half<float, Half, &PwTable::float_to_half>;
-  if (from == DType::BFloat16 && to == DType::Float32)
-    return &convert_half<BFloat16, float, &PwTable::bfloat_to_float>;
-  if (from == DType::Float32 && to == DType::BFloat16)
-    return &convert_half<float, BFloat16, &PwTable::float_to_bfloat>;
+    return visit_width(itemsize(from),
+                       [](auto tag) -> StridedConvert { return &copy_strided<typename decltype(tag)::type>; });
+  if (from == DType::Float16 && to == DType::Float32) return &convert_half<Half, float, &PwTable::half_to_float>;
+  if (from == DType::Float32 && to == DType::Float16) return &convert_half<float, Half, &PwTable::float_to_half>;
+  if (from == DType::BFloat16 && to == DType::Float32) return &convert_half<BFloat16, float, &PwTable::bfloat_to_float>;
+  if (from == DType::Float32 && to == DType::BFloat16) return &convert_half<float, BFloat16, &PwTable::float_to_bfloat>;
   return visit_dtype(from, [to](auto f) -> StridedConvert {
     return visit_dtype(to, [](auto t) -> StridedConvert {
       return &convert_strided<typename decltype(f)::type, typename decltype(t)::type>;
@@ -384,9 +373,7 @@ void pointwise_run(PwPlan& p) {
   LongSection section(p.total > kLongWork);
   if (run_straight(p)) return;
   const int64_t grain = std::max<int64_t>(pointwise_grain(p.cost) / 2, kBlock);
-  parallel_for(0, p.total, grain, [&](int64_t begin, int64_t end) {
-    Walker(p, begin).run(end);
-  });
+  parallel_for(0, p.total, grain, [&](int64_t begin, int64_t end) { Walker(p, begin).run(end); });
 }
 
 }  // namespace torchy::kernels

@@ -10,12 +10,12 @@ constexpr int kMaxDims = 64;
 
 // Operand 0 is the result, 1 to 3 the inputs.
 struct PwOperand {
-  char* data;                         // first element
-  DType stored, loop;                 // dtype in memory, and what the loop takes
-  bool one;                           // the same element everywhere, already in the loop's dtype
-  bool flat;                          // contiguous in the iteration's order
-  alignas(16) unsigned char slot[16]; // where a number or converted element lives
-  int64_t step[kMaxDims];             // bytes, per dim of the iteration
+  char* data;                          // first element
+  DType stored, loop;                  // dtype in memory, and what the loop takes
+  bool one;                            // the same element everywhere, already in the loop's dtype
+  bool flat;                           // contiguous in the iteration's order
+  alignas(16) unsigned char slot[16];  // where a number or converted element lives
+  int64_t step[kMaxDims];              // bytes, per dim of the iteration
 };
 
 struct PwPlan {
@@ -46,8 +46,8 @@ struct FlatCall {
   bool fresh;  // out overlaps no input
 
   void run(int64_t begin, int64_t end) const {
-    loop(out + begin * out_step, in[0] + begin * step[0], in[1] + begin * step[1],
-         in[2] + begin * step[2], end - begin, *context);
+    loop(out + begin * out_step, in[0] + begin * step[0], in[1] + begin * step[1], in[2] + begin * step[2], end - begin,
+         *context);
   }
 };
 // n elements over threads; large fresh results bypass the caches.
@@ -57,8 +57,7 @@ void pointwise_flat(const FlatCall& call, int64_t n);
 void pointwise_run(PwPlan& plan);
 
 // n elements, steps in bytes, converted from one dtype to another.
-using StridedConvert = void (*)(char* out, int64_t out_step, const char* in, int64_t in_step,
-                                int64_t n);
+using StridedConvert = void (*)(char* out, int64_t out_step, const char* in, int64_t in_step, int64_t n);
 StridedConvert strided_convert(DType from, DType to);
 
 }  // namespace torchy::kernels

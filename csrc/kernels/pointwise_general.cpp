@@ -21,8 +21,10 @@ bool is_checked(Pw op) {
     case Pw::floor_divide:
     case Pw::remainder:
     case Pw::fmod:
-    case Pw::pow: return true;
-    default: return false;
+    case Pw::pow:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -50,9 +52,12 @@ bool supports(Pw op, DType d) { return std::strchr(info(op).kinds, kind_letter(d
 
 DType result_dtype(Pw op, DType compute) {
   switch (info(op).result) {
-    case Result::Bool: return DType::Bool;
-    case Result::Real: return to_real(compute);
-    default: return compute;
+    case Result::Bool:
+      return DType::Bool;
+    case Result::Real:
+      return to_real(compute);
+    default:
+      return compute;
   }
 }
 
@@ -96,10 +101,10 @@ namespace {
 
 [[noreturn]] void unsupported(Pw op, DType d) {
   if (op == Pw::sub || op == Pw::sub_alpha)
-    fail("sub: subtraction with a bool tensor is not supported; use ^ or logical_xor, and ~ or "
-         "logical_not to invert a mask");
-  if (op == Pw::neg)
-    fail("neg: negation of a bool tensor is not supported; use ~ or logical_not to invert a mask");
+    fail(
+        "sub: subtraction with a bool tensor is not supported; use ^ or logical_xor, and ~ or "
+        "logical_not to invert a mask");
+  if (op == Pw::neg) fail("neg: negation of a bool tensor is not supported; use ~ or logical_not to invert a mask");
   if (op == Pw::sign) fail_not_implemented("sign: not defined for complex numbers; use sgn");
   fail_not_implemented(pointwise_name(op), ": not implemented for dtype ", dtype_name(d));
 }
@@ -111,14 +116,11 @@ Operand as_number(const Operand& o) {
   return o;
 }
 
-DType stored_dtype(const Operand& o) {
-  return o.is_tensor() ? o.impl()->dtype() : scalar_dtype(o.scalar());
-}
+DType stored_dtype(const Operand& o) { return o.is_tensor() ? o.impl()->dtype() : scalar_dtype(o.scalar()); }
 
 void check_mask(Pw op, const Operand& mask) {
   const DType d = stored_dtype(mask);
-  TORCHY_CHECK(d == DType::Bool, pointwise_name(op), ": the mask has dtype ", dtype_name(d),
-               "; it must be bool");
+  TORCHY_CHECK(d == DType::Bool, pointwise_name(op), ": the mask has dtype ", dtype_name(d), "; it must be bool");
 }
 
 void check_one_dtype(Pw op, const Operand* operands, int n) {
@@ -128,8 +130,7 @@ void check_one_dtype(Pw op, const Operand* operands, int n) {
     if (!t) continue;
     if (!first) first = t;
     TORCHY_CHECK(t->dtype() == first->dtype(), pointwise_name(op), ": expected one dtype, but got ",
-                 dtype_name(first->dtype()), " and ", dtype_name(t->dtype()),
-                 "; convert one with .to()");
+                 dtype_name(first->dtype()), " and ", dtype_name(t->dtype()), "; convert one with .to()");
   }
 }
 
@@ -139,9 +140,14 @@ DType compute_dtype_of(Pw op, const Operand* operands, int n) {
   const Operand* pointers[3] = {&operands[0], &operands[1], &operands[2]};
   DType d;
   switch (info(op).promote) {
-    case Promote::Mask: d = detail::result_type_slow(pointers + 1, 2); break;
-    case Promote::Fill: d = stored_dtype(operands[0]); break;
-    default: d = detail::result_type_slow(pointers, size_t(n));
+    case Promote::Mask:
+      d = detail::result_type_slow(pointers + 1, 2);
+      break;
+    case Promote::Fill:
+      d = stored_dtype(operands[0]);
+      break;
+    default:
+      d = detail::result_type_slow(pointers, size_t(n));
   }
   if (info(op).promote == Promote::Float && is_integral_or_bool(d)) d = default_dtype();
   if (!supports(op, d)) unsupported(op, d);
@@ -150,7 +156,8 @@ DType compute_dtype_of(Pw op, const Operand* operands, int n) {
 
 void check_alpha(Pw op, DType d, const Scalar& alpha) {
   const char* name = pointwise_name(op);
-  TORCHY_CHECK(!alpha.is_bool() || d == DType::Bool, name, ": alpha is a bool; it may be one only "
+  TORCHY_CHECK(!alpha.is_bool() || d == DType::Bool, name,
+               ": alpha is a bool; it may be one only "
                "for bool tensors");
   TORCHY_CHECK(!is_integral_or_bool(d) || alpha.is_integral(), name, ": alpha is ", alpha,
                ", but the tensors are integers; alpha must be an integer too");
@@ -165,8 +172,7 @@ bool fits(DType d, const Scalar& s) {
   const double v = s.to_double();
   const int bits = 8 * itemsize(d);
   if (d == DType::UInt8) return v >= -255 && v <= 255;
-  if (bits == 64)
-    return !s.is_float() || (v >= -9223372036854775808.0 && v < 9223372036854775808.0);
+  if (bits == 64) return !s.is_float() || (v >= -9223372036854775808.0 && v < 9223372036854775808.0);
   const double limit = double(int64_t(1) << (bits - 1));
   return v >= -limit && v < limit;
 }
@@ -175,8 +181,10 @@ void check_number(Pw op, DType d, const Scalar& s) {
   TORCHY_CHECK(fits(d, s), "value cannot be converted to type ", dtype_name(d),
                " without overflow: ", pointwise_name(op), " got ", s);
   if (op == Pw::pow && is_integral(d))
-    TORCHY_CHECK(s.to_int() >= 0, "pow: integers to negative integer powers are not allowed, got "
-                 "exponent ", s, "; use a floating dtype");
+    TORCHY_CHECK(s.to_int() >= 0,
+                 "pow: integers to negative integer powers are not allowed, got "
+                 "exponent ",
+                 s, "; use a floating dtype");
 }
 
 void check_fill(DType d, const Operand& value) {
@@ -184,16 +192,19 @@ void check_fill(DType d, const Operand& value) {
   TORCHY_CHECK(!t || t->ndim() == 0, "masked_fill: value has ", t ? t->ndim() : 0,
                " dimensions; it must be a number or a 0-d tensor");
   const DType from = stored_dtype(value);
-  TORCHY_CHECK(!is_complex(from) || is_complex(d),
-               "masked_fill: value cannot be converted to type ", dtype_name(d),
+  TORCHY_CHECK(!is_complex(from) || is_complex(d), "masked_fill: value cannot be converted to type ", dtype_name(d),
                " without overflow");
 }
 
 void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* params) {
   switch (op) {
     case Pw::add_alpha:
-    case Pw::sub_alpha: check_alpha(op, d, params[0]); break;
-    case Pw::where: check_mask(op, operands[0]); break;
+    case Pw::sub_alpha:
+      check_alpha(op, d, params[0]);
+      break;
+    case Pw::where:
+      check_mask(op, operands[0]);
+      break;
     case Pw::sub:
       for (int i = 0; i < n; ++i)
         if (stored_dtype(operands[i]) == DType::Bool) unsupported(op, DType::Bool);
@@ -203,12 +214,14 @@ void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* pa
       check_fill(d, operands[2]);
       break;
     case Pw::lerp:
-    case Pw::heaviside: check_one_dtype(op, operands, n); break;
-    default: break;
+    case Pw::heaviside:
+      check_one_dtype(op, operands, n);
+      break;
+    default:
+      break;
   }
   for (int i = 0; i < n; ++i)
-    if (!operands[i].is_tensor() && (i == 1 || op != Pw::pow))
-      check_number(op, d, operands[i].scalar());
+    if (!operands[i].is_tensor() && (i == 1 || op != Pw::pow)) check_number(op, d, operands[i].scalar());
 }
 
 IntVec common_shape(Pw op, const Operand* operands, int n) {
@@ -217,8 +230,7 @@ IntVec common_shape(Pw op, const Operand* operands, int n) {
   for (int i = 0; i < n; ++i) {
     const TensorImpl* t = operands[i].impl();
     if (!t) continue;
-    if (seen && IntSpan(shape) != t->sizes())
-      shape = broadcast_shapes(shape, t->sizes(), pointwise_name(op));
+    if (seen && IntSpan(shape) != t->sizes()) shape = broadcast_shapes(shape, t->sizes(), pointwise_name(op));
     else if (!seen) shape = IntVec(t->sizes());
     seen = true;
   }
@@ -226,15 +238,13 @@ IntVec common_shape(Pw op, const Operand* operands, int n) {
 }
 
 void check_out(Pw op, const Tensor& out, IntSpan shape, DType result) {
-  TORCHY_CHECK(can_cast(result, out.dtype()), pointwise_name(op), ": result type ",
-               scalar_type_name(result), " can't be cast to the desired output type ",
-               scalar_type_name(out.dtype()));
+  TORCHY_CHECK(can_cast(result, out.dtype()), pointwise_name(op), ": result type ", scalar_type_name(result),
+               " can't be cast to the desired output type ", scalar_type_name(out.dtype()));
   TORCHY_CHECK(out.sizes() == shape, pointwise_name(op), ": output with shape ", out.sizes(),
                " doesn't match the broadcast shape ", shape);
-  TORCHY_CHECK(
-      !has_internal_overlap(out), pointwise_name(op),
-      ": unsupported operation: more than one "
-      "element of the written-to tensor refers to a single memory location; clone() it first");
+  TORCHY_CHECK(!has_internal_overlap(out), pointwise_name(op),
+               ": unsupported operation: more than one "
+               "element of the written-to tensor refers to a single memory location; clone() it first");
 }
 
 Tensor contiguous_copy(const TensorImpl* t) {
@@ -242,8 +252,9 @@ Tensor contiguous_copy(const TensorImpl* t) {
   PwPlan plan;
   const DType d = t->dtype();
   plan.loops = loops_of(Pw::conj, d);
-  PwLoop copy_loop = [](char* o, const char* a, const char*, const char*, int64_t n,
-                        const PwContext& c) { std::memcpy(o, a, size_t(n) * size_t(c.number[0])); };
+  PwLoop copy_loop = [](char* o, const char* a, const char*, const char*, int64_t n, const PwContext& c) {
+    std::memcpy(o, a, size_t(n) * size_t(c.number[0]));
+  };
   plan.loops = {copy_loop, nullptr, nullptr};
   plan.context = kNoParams;
   plan.context.number[0] = itemsize(d);
@@ -298,8 +309,7 @@ void run_general(Pw op, Tensor& out, Operand* operands, int n, const Scalar* par
     else plan.set_number(i + 1, operands[i].scalar(), taken);
   }
   pointwise_run(plan);
-  TORCHY_CHECK(!plan.context.failed, "ZeroDivisionError: ", pointwise_name(op),
-               ": integer division or modulo by zero");
+  TORCHY_CHECK(!plan.context.failed, "ZeroDivisionError: ", pointwise_name(op), ": integer division or modulo by zero");
 }
 
 namespace {
@@ -310,8 +320,10 @@ Tensor of_numbers(Pw op, Operand* operands, int n, const Scalar* params, int npa
   for (int i = 0; i < n; ++i) {
     if (operands[i].is_tensor()) continue;
     const Scalar& s = operands[i].scalar();
-    const DType d = s.is_bool() ? DType::Bool : s.is_integral() ? DType::Int64
-                    : s.is_float() ? DType::Float64 : DType::Complex128;
+    const DType d = s.is_bool()       ? DType::Bool
+                    : s.is_integral() ? DType::Int64
+                    : s.is_float()    ? DType::Float64
+                                      : DType::Complex128;
     wide[i] = scalar_tensor(s, d);
     operands[i] = Operand(wide[i]);
   }

@@ -19,8 +19,7 @@ struct PwInfo {
 };
 
 inline constexpr PwInfo kInfo[] = {
-#define X(name, arity, promote, kinds, result, cost) \
-  {#name, arity, Promote::promote, kinds, Result::result, cost},
+#define X(name, arity, promote, kinds, result, cost) {#name, arity, Promote::promote, kinds, Result::result, cost},
 #include "pointwise_list.inc"
 #undef X
 };

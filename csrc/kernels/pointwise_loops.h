@@ -19,8 +19,7 @@ struct PwContext {
 };
 
 // out may be one of the inputs, but not overlap them otherwise. A comparison writes bools.
-using PwLoop = void (*)(char* out, const char* a, const char* b, const char* c, int64_t n,
-                        const PwContext& context);
+using PwLoop = void (*)(char* out, const char* a, const char* b, const char* c, int64_t n, const PwContext& context);
 
 // vv reads n elements of every input; vs only one of b, sv only one of a. The last two may be null.
 struct PwLoops {

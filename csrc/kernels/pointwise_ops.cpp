@@ -10,8 +10,7 @@
 
 namespace torchy::kernels {
 
-Tensor div_mode(const Operand& self, const Operand& other,
-                const std::optional<std::string>& rounding_mode) {
+Tensor div_mode(const Operand& self, const Operand& other, const std::optional<std::string>& rounding_mode) {
   if (!rounding_mode) return pointwise2(Pw::div, self, other);
   if (*rounding_mode == "trunc") return pointwise2(Pw::div_trunc, self, other);
   if (*rounding_mode == "floor") return pointwise2(Pw::floor_divide, self, other);
@@ -51,8 +50,7 @@ Tensor logit(const Tensor& self, const std::optional<Scalar>& eps) {
 
 Tensor logit_mask(const Tensor& self, const std::optional<Scalar>& eps) {
   const double low = eps ? eps->to_double() : 0.0;
-  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, low),
-                    pointwise2(Pw::le, self, 1 - low));
+  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, low), pointwise2(Pw::le, self, 1 - low));
 }
 
 Tensor polygamma(int64_t n, const Tensor& self) {
@@ -63,8 +61,8 @@ Tensor polygamma(int64_t n, const Tensor& self) {
 }
 
 Tensor isclose(const Tensor& self, const Tensor& other, double rtol, double atol, bool equal_nan) {
-  TORCHY_CHECK(self.dtype() == other.dtype(), "isclose: expected one dtype, but got ",
-               dtype_name(self.dtype()), " and ", dtype_name(other.dtype()));
+  TORCHY_CHECK(self.dtype() == other.dtype(), "isclose: expected one dtype, but got ", dtype_name(self.dtype()),
+               " and ", dtype_name(other.dtype()));
   TORCHY_CHECK(rtol >= 0, "isclose: rtol is ", rtol, "; it must not be negative");
   TORCHY_CHECK(atol >= 0, "isclose: atol is ", atol, "; it must not be negative");
   const Scalar params[] = {Scalar(rtol), Scalar(atol), Scalar(equal_nan)};
@@ -75,8 +73,7 @@ Tensor isclose(const Tensor& self, const Tensor& other, double rtol, double atol
 
 static Tensor clamp_any(const Tensor& self, const Operand* min, const Operand* max) {
   TORCHY_CHECK(min || max, "clamp: at least one of min and max must be given");
-  if (self.is_complex())
-    fail_not_implemented("clamp: not implemented for dtype ", dtype_name(self.dtype()));
+  if (self.is_complex()) fail_not_implemented("clamp: not implemented for dtype ", dtype_name(self.dtype()));
   if (!max) return pointwise2(Pw::maximum, self, *min);
   if (!min) return pointwise2(Pw::minimum, self, *max);
   return pointwise3(Pw::clamp, self, *min, *max);
@@ -85,8 +82,7 @@ static Tensor clamp_any(const Tensor& self, const Operand* min, const Operand* m
 static Tensor mask_any(const Tensor& self, const Operand* min, const Operand* max) {
   if (!max) return pointwise2(Pw::ge, self, *min);
   if (!min) return pointwise2(Pw::le, self, *max);
-  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, *min),
-                    pointwise2(Pw::le, self, *max));
+  return pointwise2(Pw::logical_and, pointwise2(Pw::ge, self, *min), pointwise2(Pw::le, self, *max));
 }
 
 template <class F>
@@ -101,15 +97,13 @@ static Tensor with_tensors(F f, const Tensor& self, const Tensor& min, const Ten
   return f(self, min.defined() ? &low : nullptr, max.defined() ? &high : nullptr);
 }
 
-Tensor clamp(const Tensor& self, const std::optional<Scalar>& min,
-             const std::optional<Scalar>& max) {
+Tensor clamp(const Tensor& self, const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
   return with_numbers(clamp_any, self, min, max);
 }
 Tensor clamp_Tensor(const Tensor& self, const Tensor& min, const Tensor& max) {
   return with_tensors(clamp_any, self, min, max);
 }
-Tensor clamp_mask(const Tensor& self, const std::optional<Scalar>& min,
-                  const std::optional<Scalar>& max) {
+Tensor clamp_mask(const Tensor& self, const std::optional<Scalar>& min, const std::optional<Scalar>& max) {
   return with_numbers(mask_any, self, min, max);
 }
 Tensor clamp_mask_Tensor(const Tensor& self, const Tensor& min, const Tensor& max) {
@@ -118,7 +112,8 @@ Tensor clamp_mask_Tensor(const Tensor& self, const Tensor& min, const Tensor& ma
 
 // ---- special values
 
-template <class T> static void finite_limits(double& low, double& high) {
+template <class T>
+static void finite_limits(double& low, double& high) {
   low = double(std::numeric_limits<T>::lowest());
   high = double(std::numeric_limits<T>::max());
 }
@@ -127,14 +122,22 @@ Tensor nan_to_num(const Tensor& self, std::optional<double> nan, std::optional<d
                   std::optional<double> neginf) {
   double low = 0, high = 0;
   switch (to_real(self.dtype())) {
-    case DType::Float16: low = -65504, high = 65504; break;
-    case DType::BFloat16: low = -3.3895313892515355e38, high = 3.3895313892515355e38; break;
-    case DType::Float32: finite_limits<float>(low, high); break;
-    case DType::Float64: finite_limits<double>(low, high); break;
-    default: break;
+    case DType::Float16:
+      low = -65504, high = 65504;
+      break;
+    case DType::BFloat16:
+      low = -3.3895313892515355e38, high = 3.3895313892515355e38;
+      break;
+    case DType::Float32:
+      finite_limits<float>(low, high);
+      break;
+    case DType::Float64:
+      finite_limits<double>(low, high);
+      break;
+    default:
+      break;
   }
-  const Scalar params[] = {Scalar(nan.value_or(0.0)), Scalar(posinf.value_or(high)),
-                           Scalar(neginf.value_or(low))};
+  const Scalar params[] = {Scalar(nan.value_or(0.0)), Scalar(posinf.value_or(high)), Scalar(neginf.value_or(low))};
   return pointwise1(Pw::nan_to_num, self, params, 3);
 }
 
@@ -147,18 +150,16 @@ Tensor celu(const Tensor& self, double alpha) {
 }
 
 static bool is_tanh(const std::string& approximate) {
-  TORCHY_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate is '",
-               approximate, "'; it must be 'none' or 'tanh'");
+  TORCHY_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate is '", approximate,
+               "'; it must be 'none' or 'tanh'");
   return approximate == "tanh";
 }
 
 Tensor gelu(const Tensor& self, const std::string& approximate) {
   return pointwise1(is_tanh(approximate) ? Pw::gelu_tanh : Pw::gelu, self);
 }
-Tensor gelu_backward(const Tensor& grad_output, const Tensor& self,
-                     const std::string& approximate) {
-  return pointwise2(is_tanh(approximate) ? Pw::gelu_tanh_backward : Pw::gelu_backward, grad_output,
-                    self);
+Tensor gelu_backward(const Tensor& grad_output, const Tensor& self, const std::string& approximate) {
+  return pointwise2(is_tanh(approximate) ? Pw::gelu_tanh_backward : Pw::gelu_backward, grad_output, self);
 }
 
 Tensor softshrink(const Tensor& self, const Scalar& lambd) {

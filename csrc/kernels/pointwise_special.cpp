@@ -16,9 +16,16 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 // The Hurwitz zeta function by Euler and Maclaurin's summation formula, s > 1.
 double hurwitz_zeta(double s, double q) {
-  static const double even[] = {  // B_2k / (2k)!
-      1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000,
-      1.0 / 74724249600, -3617.0 / 10670622842880000, 43867.0 / 5109094217170944000};
+  static const double even[] = {// B_2k / (2k)!
+                                1.0 / 12,
+                                -1.0 / 720,
+                                1.0 / 30240,
+                                -1.0 / 1209600,
+                                1.0 / 47900160,
+                                -691.0 / 1307674368000,
+                                1.0 / 74724249600,
+                                -3617.0 / 10670622842880000,
+                                43867.0 / 5109094217170944000};
   if (q <= 0 && q == std::floor(q)) return kInf;
   double sum = 0;
   int added = 0;
@@ -42,7 +49,8 @@ double polygamma(int n, double x) {
 }
 
 TORCHY_FN1(polygamma, return T(polygamma(int(p.d[0]), double(x)));)
-template <class T> void fill(PwTable& t) {
+template <class T>
+void fill(PwTable& t) {
   set1<T>(t, Pw::polygamma, polygamma_fn{});
 }
 

@@ -47,26 +47,27 @@ bool has_fast() {
   return has;
 }
 
-template <class V> void put(uint8_t* out, int64_t at, V value) {
+template <class V>
+void put(uint8_t* out, int64_t at, V value) {
   std::memcpy(out + at, &value, sizeof value);
 }
-template <class V> V get(const uint8_t* bytes, int64_t at) {
+template <class V>
+V get(const uint8_t* bytes, int64_t at) {
   V value;
   std::memcpy(&value, bytes + at, sizeof value);
   return value;
 }
 
 // Offsets of the byte state.
-constexpr int64_t kSeedAt = 0, kLeftAt = 8, kSeededAt = 12, kNextAt = 16, kWordsAt = 24,
-                  kNormalAt = 5024, kNormalFlagAt = 5040, kFloatAt = 5048, kFloatFlagAt = 5052;
+constexpr int64_t kSeedAt = 0, kLeftAt = 8, kSeededAt = 12, kNextAt = 16, kWordsAt = 24, kNormalAt = 5024,
+                  kNormalFlagAt = 5040, kFloatAt = 5048, kFloatFlagAt = 5052;
 
 }  // namespace
 
 void Generator::seed(uint64_t value) {
   seed_ = value;
   state_[0] = static_cast<uint32_t>(value);
-  for (uint32_t i = 1; i < kWords; i++)
-    state_[i] = 1812433253u * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
+  for (uint32_t i = 1; i < kWords; i++) state_[i] = 1812433253u * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
   next_ = kWords;
   fresh_ = true;
   next_float_normal_.reset();
@@ -124,24 +125,22 @@ void Generator::get_state(uint8_t* out) const {
 }
 
 void Generator::set_state(const uint8_t* bytes, int64_t size) {
-  TORCHY_CHECK(size == kStateBytes || size == kLegacyStateBytes,
-               "set_state: the state has ", size, " bytes; a generator state has ", kStateBytes);
+  TORCHY_CHECK(size == kStateBytes || size == kLegacyStateBytes, "set_state: the state has ", size,
+               " bytes; a generator state has ", kStateBytes);
   int64_t left = get<int32_t>(bytes, kLeftAt), next = get<int64_t>(bytes, kNextAt);
   // left == 1 starts a new round whatever `next` says; else both must name the same word.
   bool valid = get<int32_t>(bytes, kSeededAt) == 1 && left >= 1 && next >= 0 && next <= kWords &&
                (left == 1 || left + next == kWords + 1);
   TORCHY_CHECK(valid, "set_state: the bytes are no generator state (left ", left, ", next ", next,
                "); pass what get_state gave");
-  for (uint32_t i = 0; i < kWords; i++)
-    state_[i] = static_cast<uint32_t>(get<uint64_t>(bytes, kWordsAt + 8 * i));
+  for (uint32_t i = 0; i < kWords; i++) state_[i] = static_cast<uint32_t>(get<uint64_t>(bytes, kWordsAt + 8 * i));
   seed_ = get<uint64_t>(bytes, kSeedAt);
   fresh_ = left == 1 && next == 0;
   next_ = left == 1 ? kWords : static_cast<uint32_t>(next);
   next_double_normal_.reset();
   next_float_normal_.reset();
   if (get<int32_t>(bytes, kNormalFlagAt)) next_double_normal_ = get<double>(bytes, kNormalAt);
-  if (size == kStateBytes && get<uint8_t>(bytes, kFloatFlagAt))
-    next_float_normal_ = get<float>(bytes, kFloatAt);
+  if (size == kStateBytes && get<uint8_t>(bytes, kFloatFlagAt)) next_float_normal_ = get<float>(bytes, kFloatAt);
 }
 
 namespace {
@@ -152,8 +151,7 @@ float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 
 TORCHY_RNG_INLINE void unit_loop(const uint32_t* words, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; i++)
-    out[i] = static_cast<float>(static_cast<int32_t>(words[i] & 0xffffffu)) * 0x1p-24f;
+  for (int64_t i = 0; i < n; i++) out[i] = static_cast<float>(static_cast<int32_t>(words[i] & 0xffffffu)) * 0x1p-24f;
 }
 TORCHY_RNG_INLINE void unit_loop(const uint32_t* words, double* out, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
@@ -165,7 +163,8 @@ TORCHY_RNG_FAST void unit_fast(const uint32_t* w, float* out, int64_t n) { unit_
 TORCHY_RNG_FAST void unit_fast(const uint32_t* w, double* out, int64_t n) { unit_loop(w, out, n); }
 
 // n uniforms on [0, 1).
-template <class C> void fill_unit(Generator& gen, C* out, int64_t n) {
+template <class C>
+void fill_unit(Generator& gen, C* out, int64_t n) {
   constexpr int64_t kWordsEach = sizeof(C) / 4;
   uint32_t words[kBlock];
   for (int64_t i = 0; i < n; i += kBlock / kWordsEach) {
@@ -191,8 +190,14 @@ TORCHY_RNG_FAST void scale_fast(const C* unit, T* out, int64_t n, C lo, C hi) {
   scale_loop(unit, out, n, lo, hi);
 }
 
-template <class T> struct ComputeOf { using type = float; };
-template <> struct ComputeOf<double> { using type = double; };
+template <class T>
+struct ComputeOf {
+  using type = float;
+};
+template <>
+struct ComputeOf<double> {
+  using type = double;
+};
 
 // Natural logarithm and sine/cosine of one lane, for normals in float: the range reductions and
 // polynomials of the Cephes library's logf, sinf and cosf (S. Moshier), with fused multiply-adds.
@@ -276,7 +281,8 @@ void box_muller(double* data, int64_t n, double mean, double std) {
 }
 
 // n >= 16 normals where T is what is computed in: the uniforms of all of them come first.
-template <class C> void fill_normal_blocks(Generator& gen, C* out, int64_t n, C mean, C std) {
+template <class C>
+void fill_normal_blocks(Generator& gen, C* out, int64_t n, C mean, C std) {
   int64_t whole = n / 16 * 16;
   fill_unit(gen, out, n);
   box_muller(out, whole, mean, std);
@@ -300,7 +306,8 @@ void fill_normal_half_blocks(Generator& gen, T* out, int64_t n, float mean, floa
 
 }  // namespace
 
-template <class T> void fill_uniform(Generator& gen, T* out, int64_t n, double lo, double hi) {
+template <class T>
+void fill_uniform(Generator& gen, T* out, int64_t n, double lo, double hi) {
   using C = typename ComputeOf<T>::type;
   C from = static_cast<C>(lo), to = static_cast<C>(hi);
   C buffer[kBlock];
@@ -317,17 +324,17 @@ void fill_normal_serial(Generator& gen, T* out, int64_t n, double mean, double s
   for (int64_t i = 0; i < n; i++) out[i] = static_cast<T>(fused(gen.normal_double(), std, mean));
 }
 
-template <class T> void fill_normal(Generator& gen, T* out, int64_t n, double mean, double std) {
+template <class T>
+void fill_normal(Generator& gen, T* out, int64_t n, double mean, double std) {
   using C = typename ComputeOf<T>::type;
   if (n < 16) fill_normal_serial(gen, out, n, mean, std);
-  else if constexpr (std::is_same_v<C, T>)
-    fill_normal_blocks(gen, out, n, static_cast<C>(mean), static_cast<C>(std));
+  else if constexpr (std::is_same_v<C, T>) fill_normal_blocks(gen, out, n, static_cast<C>(mean), static_cast<C>(std));
   else fill_normal_half_blocks(gen, out, n, static_cast<C>(mean), static_cast<C>(std));
 }
 
-#define TORCHY_INSTANCE(T)                                                         \
-  template void fill_uniform<T>(Generator&, T*, int64_t, double, double);          \
-  template void fill_normal<T>(Generator&, T*, int64_t, double, double);           \
+#define TORCHY_INSTANCE(T)                                                \
+  template void fill_uniform<T>(Generator&, T*, int64_t, double, double); \
+  template void fill_normal<T>(Generator&, T*, int64_t, double, double);  \
   template void fill_normal_serial<T>(Generator&, T*, int64_t, double, double);
 TORCHY_INSTANCE(float)
 TORCHY_INSTANCE(double)

@@ -41,9 +41,7 @@ class Generator {
 
   // Uniform on [0, 1): 24 bits of one word, 53 bits of two.
   float uniform_float() { return static_cast<float>(random() & 0xffffffu) * 0x1p-24f; }
-  double uniform_double() {
-    return static_cast<double>(random64() & 0x1fffffffffffffULL) * 0x1p-53;
-  }
+  double uniform_double() { return static_cast<double>(random64() & 0x1fffffffffffffULL) * 0x1p-53; }
   // A standard normal: from the cache, else from two uniform doubles (four words), whose second
   // normal is cached. Only this and seed/set_state touch the cache.
   double normal_double();
@@ -92,46 +90,57 @@ class Generator {
 // - dropout: fill_bernoulli(1 - p) as T, divided by 1 - p, times the input.
 
 // Uniform on [lo, hi). Words: 1; double 2. Requires lo <= hi, and hi - lo finite in T.
-template <class T> void fill_uniform(Generator& gen, T* out, int64_t n, double lo, double hi);
+template <class T>
+void fill_uniform(Generator& gen, T* out, int64_t n, double lo, double hi);
 
 // Normal, std >= 0. n < 16: fill_normal_serial. n >= 16: Box-Muller over blocks of 16 uniforms, 8
 // cosines then 8 sines, the cache untouched. An uneven n redoes the last 16 elements from 16 new
 // uniforms. Words: n, plus 16 if n % 16 != 0 (Half and BFloat16: n rounded down to 16, plus 16);
 // twice that for double.
-template <class T> void fill_normal(Generator& gen, T* out, int64_t n, double mean, double std);
+template <class T>
+void fill_normal(Generator& gen, T* out, int64_t n, double mean, double std);
 // Normal one at a time, through the cache. Words: 4 per pair of elements.
 template <class T>
 void fill_normal_serial(Generator& gen, T* out, int64_t n, double mean, double std);
 
 // Integers in [lo, hi), lo < hi: randint and random_(lo, hi). Any T; as in PyTorch, the bounds move
 // inward where a floating T would round an end out of them. Words: 1; 2 where hi - lo >= 2^28.
-template <class T> void fill_randint(Generator& gen, T* out, int64_t n, int64_t lo, int64_t hi);
+template <class T>
+void fill_randint(Generator& gen, T* out, int64_t n, int64_t lo, int64_t hi);
 // random_(lo, None): lo to the largest value that fill_random gives; any int64 where lo is -2^63.
 // Words: as fill_randint.
-template <class T> void fill_random_from(Generator& gen, T* out, int64_t n, int64_t lo);
+template <class T>
+void fill_random_from(Generator& gen, T* out, int64_t n, int64_t lo);
 // random_() without bounds: 0 to the largest value of an integer type, 0 or 1 for bool, 0 to
 // 2^digits for a floating type. Words: 1; int64 and double 2.
-template <class T> void fill_random(Generator& gen, T* out, int64_t n);
+template <class T>
+void fill_random(Generator& gen, T* out, int64_t n);
 
 // A permutation of 0..n-1 (Fisher and Yates). Any T. Words: n - 1 in all; 2n where
 // n >= (2^32 - 1) / 20.
-template <class T> void fill_randperm(Generator& gen, T* out, int64_t n);
+template <class T>
+void fill_randperm(Generator& gen, T* out, int64_t n);
 
 // 1 with probability p, else 0. Any T. One p for all (bernoulli_(float), dropout): words 2.
-template <class T> void fill_bernoulli(Generator& gen, T* out, int64_t n, double p);
+template <class T>
+void fill_bernoulli(Generator& gen, T* out, int64_t n, double p);
 // A probability per element: words 1; 2 where P is double. P: floating.
-template <class T, class P> void fill_bernoulli(Generator& gen, T* out, int64_t n, const P* p);
+template <class T, class P>
+void fill_bernoulli(Generator& gen, T* out, int64_t n, const P* p);
 
 // Floating T; computed in double and then rounded. Words: 2 (log_normal: as fill_normal_serial).
-template <class T> void fill_exponential(Generator& gen, T* out, int64_t n, double lambda);
+template <class T>
+void fill_exponential(Generator& gen, T* out, int64_t n, double lambda);
 template <class T>
 void fill_cauchy(Generator& gen, T* out, int64_t n, double median, double sigma);
 template <class T>
 void fill_log_normal(Generator& gen, T* out, int64_t n, double mean, double std);
 // Trials up to the first success, 0 < p < 1. Any T but bool. Words: 2.
-template <class T> void fill_geometric(Generator& gen, T* out, int64_t n, double p);
+template <class T>
+void fill_geometric(Generator& gen, T* out, int64_t n, double p);
 // torch.poisson: a count for each rate >= 0. Floating T. Words: 2 per uniform, as many as it takes.
-template <class T> void fill_poisson(Generator& gen, T* out, int64_t n, const T* rate);
+template <class T>
+void fill_poisson(Generator& gen, T* out, int64_t n, const T* rate);
 
 // Category numbers for `rows` distributions of `categories` weights, which need not sum to 1, into
 // out[rows][samples]. P: floating. RuntimeError for weights that are negative, infinite, NaN or
@@ -140,7 +149,7 @@ template <class T> void fill_poisson(Generator& gen, T* out, int64_t n, const T*
 // weight / exponential, 2 words per weight, row after row (PyTorch's exponentials follow the memory
 // order of weights that are not contiguous; those differ).
 template <class P>
-void multinomial(Generator& gen, const P* weights, int64_t rows, int64_t categories, int64_t* out,
-                 int64_t samples, bool replacement);
+void multinomial(Generator& gen, const P* weights, int64_t rows, int64_t categories, int64_t* out, int64_t samples,
+                 bool replacement);
 
 }  // namespace torchy

@@ -18,7 +18,8 @@ namespace {
 constexpr int64_t kBlock = 624;  // words drawn at a time
 
 // f(i, word) for each of n words.
-template <class F> void each_word(Generator& gen, int64_t n, F&& f) {
+template <class F>
+void each_word(Generator& gen, int64_t n, F&& f) {
   uint32_t words[kBlock];
   for (int64_t i = 0; i < n; i += kBlock) {
     int64_t count = std::min(n - i, kBlock);
@@ -27,62 +28,67 @@ template <class F> void each_word(Generator& gen, int64_t n, F&& f) {
   }
 }
 // f(i, value) for each of n 64-bit values.
-template <class F> void each_word64(Generator& gen, int64_t n, F&& f) {
+template <class F>
+void each_word64(Generator& gen, int64_t n, F&& f) {
   uint32_t words[kBlock];
   for (int64_t i = 0; i < n; i += kBlock / 2) {
     int64_t count = std::min(n - i, kBlock / 2);
     gen.random_block(words, 2 * count);
-    for (int64_t j = 0; j < count; j++)
-      f(i + j, static_cast<uint64_t>(words[2 * j]) << 32 | words[2 * j + 1]);
+    for (int64_t j = 0; j < count; j++) f(i + j, static_cast<uint64_t>(words[2 * j]) << 32 | words[2 * j + 1]);
   }
 }
-template <class F> void each_double(Generator& gen, int64_t n, F&& f) {
-  each_word64(gen, n, [&](int64_t i, uint64_t bits) {
-    f(i, static_cast<double>(bits & 0x1fffffffffffffULL) * 0x1p-53);
-  });
+template <class F>
+void each_double(Generator& gen, int64_t n, F&& f) {
+  each_word64(gen, n,
+              [&](int64_t i, uint64_t bits) { f(i, static_cast<double>(bits & 0x1fffffffffffffULL) * 0x1p-53); });
 }
 
 // An integer into any element type; the half types have no direct conversion from int64.
-template <class T> T from_int(int64_t value) {
-  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
-    return T(static_cast<float>(value));
-  else
-    return static_cast<T>(value);
+template <class T>
+T from_int(int64_t value) {
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return T(static_cast<float>(value));
+  else return static_cast<T>(value);
 }
 
-template <class T> constexpr bool kIsFloating =
-    std::is_floating_point_v<T> || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
+template <class T>
+constexpr bool kIsFloating = std::is_floating_point_v<T> || std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 
 // Bits of the significand of a floating type.
-template <class T> constexpr int significand_bits() {
+template <class T>
+constexpr int significand_bits() {
   if (std::is_same_v<T, Half>) return 11;
   if (std::is_same_v<T, BFloat16>) return 8;
   return std::numeric_limits<T>::digits;
 }
 
 // The largest value of random_() without bounds.
-template <class T> constexpr uint64_t random_limit() {
+template <class T>
+constexpr uint64_t random_limit() {
   if (kIsFloating<T>) return uint64_t{1} << significand_bits<T>();
   return static_cast<uint64_t>(std::numeric_limits<T>::max());
 }
 
 // value as T holds it: for a floating T too narrow for it, a rounded one.
-template <class T> int64_t through(int64_t value) {
+template <class T>
+int64_t through(int64_t value) {
   return static_cast<int64_t>(static_cast<double>(from_int<T>(value)));
 }
 // The distance of values of a floating T near |value|.
-template <class T> int64_t spacing(int64_t value) {
+template <class T>
+int64_t spacing(int64_t value) {
   int exponent = 0;
   for (uint64_t v = value < 0 ? 0 - static_cast<uint64_t>(value) : value; v >>= 1;) exponent++;
   return int64_t{1} << std::max(0, exponent - significand_bits<T>() + 1);
 }
 // Bounds moved inward where T would round the first or last integer out of them, as in PyTorch.
-template <class T> int64_t inner_lo(int64_t lo) {
+template <class T>
+int64_t inner_lo(int64_t lo) {
   if constexpr (!kIsFloating<T>) return lo;
   int64_t held = through<T>(lo + 1);
   return held < lo ? held + spacing<T>(lo + 1) : lo;
 }
-template <class T> int64_t inner_hi(int64_t hi) {
+template <class T>
+int64_t inner_hi(int64_t hi) {
   if constexpr (!kIsFloating<T>) return hi;
   int64_t held = through<T>(hi - 1);
   return held >= hi ? held - spacing<T>(hi - 1) : hi;
@@ -92,54 +98,50 @@ template <class T>
 void fill_range(Generator& gen, T* out, int64_t n, int64_t lo, uint64_t range) {
   uint64_t base = static_cast<uint64_t>(lo);
   if (range >= uint64_t{1} << 28) {
-    each_word64(gen, n, [&](int64_t i, uint64_t bits) {
-      out[i] = from_int<T>(static_cast<int64_t>(bits % range + base));
-    });
+    each_word64(gen, n,
+                [&](int64_t i, uint64_t bits) { out[i] = from_int<T>(static_cast<int64_t>(bits % range + base)); });
   } else {
     uint32_t small = static_cast<uint32_t>(range);
-    each_word(gen, n, [&](int64_t i, uint32_t word) {
-      out[i] = from_int<T>(static_cast<int64_t>(word % small + base));
-    });
+    each_word(gen, n,
+              [&](int64_t i, uint32_t word) { out[i] = from_int<T>(static_cast<int64_t>(word % small + base)); });
   }
 }
 
 }  // namespace
 
-template <class T> void fill_randint(Generator& gen, T* out, int64_t n, int64_t lo, int64_t hi) {
+template <class T>
+void fill_randint(Generator& gen, T* out, int64_t n, int64_t lo, int64_t hi) {
   lo = inner_lo<T>(lo);
   hi = inner_hi<T>(hi);
   TORCHY_CHECK(lo < hi, "random: no values from ", lo, " to below ", hi, "; give a larger bound");
   fill_range(gen, out, n, lo, static_cast<uint64_t>(hi) - static_cast<uint64_t>(lo));
 }
 
-template <class T> void fill_random_from(Generator& gen, T* out, int64_t n, int64_t lo) {
+template <class T>
+void fill_random_from(Generator& gen, T* out, int64_t n, int64_t lo) {
   if (lo != std::numeric_limits<int64_t>::min()) {
     lo = inner_lo<T>(lo);
     return fill_range(gen, out, n, lo, random_limit<T>() - static_cast<uint64_t>(lo) + 1);
   }
-  each_word64(gen, n, [&](int64_t i, uint64_t bits) {
-    out[i] = from_int<T>(static_cast<int64_t>(bits));
-  });
+  each_word64(gen, n, [&](int64_t i, uint64_t bits) { out[i] = from_int<T>(static_cast<int64_t>(bits)); });
 }
 
-template <class T> void fill_random(Generator& gen, T* out, int64_t n) {
+template <class T>
+void fill_random(Generator& gen, T* out, int64_t n) {
   constexpr uint64_t kRange = random_limit<T>() + 1;
   if constexpr (sizeof(T) == 8) {
-    each_word64(gen, n,
-                [&](int64_t i, uint64_t bits) { out[i] = static_cast<T>(bits % kRange); });
+    each_word64(gen, n, [&](int64_t i, uint64_t bits) { out[i] = static_cast<T>(bits % kRange); });
   } else {
-    each_word(gen, n, [&](int64_t i, uint32_t word) {
-      out[i] = from_int<T>(static_cast<int64_t>(word % kRange));
-    });
+    each_word(gen, n, [&](int64_t i, uint32_t word) { out[i] = from_int<T>(static_cast<int64_t>(word % kRange)); });
   }
 }
 
-template <class T> void fill_randperm(Generator& gen, T* out, int64_t n) {
+template <class T>
+void fill_randperm(Generator& gen, T* out, int64_t n) {
   if (n < std::numeric_limits<uint32_t>::max() / 20) {
     for (int64_t i = 0; i < n; i++) out[i] = from_int<T>(i);
-    each_word(gen, n - 1, [&](int64_t i, uint32_t word) {
-      std::swap(out[i], out[i + word % static_cast<uint32_t>(n - i)]);
-    });
+    each_word(gen, n - 1,
+              [&](int64_t i, uint32_t word) { std::swap(out[i], out[i + word % static_cast<uint32_t>(n - i)]); });
     return;
   }
   // one word would be too unevenly spread; PyTorch turns to the inside-out form here
@@ -150,12 +152,14 @@ template <class T> void fill_randperm(Generator& gen, T* out, int64_t n) {
   });
 }
 
-template <class T> void fill_bernoulli(Generator& gen, T* out, int64_t n, double p) {
+template <class T>
+void fill_bernoulli(Generator& gen, T* out, int64_t n, double p) {
   const T zero = from_int<T>(0), one = from_int<T>(1);
   each_double(gen, n, [&](int64_t i, double u) { out[i] = u < p ? one : zero; });
 }
 
-template <class T, class P> void fill_bernoulli(Generator& gen, T* out, int64_t n, const P* p) {
+template <class T, class P>
+void fill_bernoulli(Generator& gen, T* out, int64_t n, const P* p) {
   const T zero = from_int<T>(0), one = from_int<T>(1);
   if constexpr (std::is_same_v<P, double>) {
     each_double(gen, n, [&](int64_t i, double u) { out[i] = u < p[i] ? one : zero; });
@@ -167,10 +171,10 @@ template <class T, class P> void fill_bernoulli(Generator& gen, T* out, int64_t 
   }
 }
 
-template <class T> void fill_exponential(Generator& gen, T* out, int64_t n, double lambda) {
+template <class T>
+void fill_exponential(Generator& gen, T* out, int64_t n, double lambda) {
   double scale = -1.0 / lambda;
-  each_double(gen, n,
-              [&](int64_t i, double u) { out[i] = static_cast<T>(scale * std::log1p(-u)); });
+  each_double(gen, n, [&](int64_t i, double u) { out[i] = static_cast<T>(scale * std::log1p(-u)); });
 }
 
 template <class T>
@@ -182,15 +186,13 @@ void fill_cauchy(Generator& gen, T* out, int64_t n, double median, double sigma)
 
 template <class T>
 void fill_log_normal(Generator& gen, T* out, int64_t n, double mean, double std) {
-  for (int64_t i = 0; i < n; i++)
-    out[i] = static_cast<T>(std::exp(__builtin_fma(gen.normal_double(), std, mean)));
+  for (int64_t i = 0; i < n; i++) out[i] = static_cast<T>(std::exp(__builtin_fma(gen.normal_double(), std, mean)));
 }
 
-template <class T> void fill_geometric(Generator& gen, T* out, int64_t n, double p) {
+template <class T>
+void fill_geometric(Generator& gen, T* out, int64_t n, double p) {
   double log_fail = std::log1p(-p);
-  each_double(gen, n, [&](int64_t i, double u) {
-    out[i] = static_cast<T>(std::ceil(std::log(u) / log_fail));
-  });
+  each_double(gen, n, [&](int64_t i, double u) { out[i] = static_cast<T>(std::ceil(std::log(u) / log_fail)); });
 }
 
 namespace {
@@ -224,7 +226,8 @@ double poisson_rejection(Generator& gen, double rate) {
 
 }  // namespace
 
-template <class T> void fill_poisson(Generator& gen, T* out, int64_t n, const T* rate) {
+template <class T>
+void fill_poisson(Generator& gen, T* out, int64_t n, const T* rate) {
   for (int64_t i = 0; i < n; i++) {
     double r = static_cast<double>(rate[i]);
     TORCHY_CHECK(r >= 0, "poisson: the rate is ", r, "; rates must not be negative or NaN");
@@ -235,7 +238,8 @@ template <class T> void fill_poisson(Generator& gen, T* out, int64_t n, const T*
 
 namespace {
 
-template <class P> void check_weights(const P* weights, int64_t rows, int64_t categories) {
+template <class P>
+void check_weights(const P* weights, int64_t rows, int64_t categories) {
   for (int64_t r = 0; r < rows; r++) {
     double sum = 0;
     for (int64_t c = 0; c < categories; c++) {
@@ -244,19 +248,20 @@ template <class P> void check_weights(const P* weights, int64_t rows, int64_t ca
                    "; weights must not be negative, inf or nan");
       sum += w;
     }
-    TORCHY_CHECK(sum > 0, "multinomial: the weights of row ", r,
-                 " sum to 0; at least one must be positive");
+    TORCHY_CHECK(sum > 0, "multinomial: the weights of row ", r, " sum to 0; at least one must be positive");
   }
 }
 
 // The rank of PyTorch's topk and argmax: NaN above all numbers.
-template <class P> bool ranks_before(P x, P y) {
+template <class P>
+bool ranks_before(P x, P y) {
   return (x != x && y == y) || x > y;
 }
 
 // The positions of the `samples` largest of `score`, best first. Equal scores come out in the order
 // that the standard library's selection leaves them in, as in PyTorch.
-template <class P> struct TopScores {
+template <class P>
+struct TopScores {
   std::vector<std::pair<P, int64_t>> queue;
 
   void choose(const std::vector<P>& score, int64_t samples, int64_t* out) {
@@ -281,8 +286,7 @@ template <class P> struct TopScores {
 
 // Searches a running sum, scaled to end at 1, for each of the uniforms.
 template <class P, class C>
-void sample_row(Generator& gen, const P* weights, std::vector<C>& upto, int64_t* out,
-                int64_t samples) {
+void sample_row(Generator& gen, const P* weights, std::vector<C>& upto, int64_t* out, int64_t samples) {
   C sum = 0;
   for (size_t c = 0; c < upto.size(); c++) upto[c] = sum += static_cast<C>(weights[c]);
   for (C& u : upto) u /= sum;
@@ -297,18 +301,16 @@ void sample_row(Generator& gen, const P* weights, std::vector<C>& upto, int64_t*
 }  // namespace
 
 template <class P>
-void multinomial(Generator& gen, const P* weights, int64_t rows, int64_t categories, int64_t* out,
-                 int64_t samples, bool replacement) {
-  TORCHY_CHECK(samples > 0, "multinomial: the number of samples is ", samples,
-               "; at least one is needed");
-  TORCHY_CHECK(replacement || samples <= categories, "multinomial: cannot draw ", samples,
-               " samples from ", categories, " categories without replacement");
+void multinomial(Generator& gen, const P* weights, int64_t rows, int64_t categories, int64_t* out, int64_t samples,
+                 bool replacement) {
+  TORCHY_CHECK(samples > 0, "multinomial: the number of samples is ", samples, "; at least one is needed");
+  TORCHY_CHECK(replacement || samples <= categories, "multinomial: cannot draw ", samples, " samples from ", categories,
+               " categories without replacement");
   check_weights(weights, rows, categories);
   if (replacement && samples > 1) {
     using C = std::conditional_t<std::is_same_v<P, double>, double, float>;
     std::vector<C> upto(static_cast<size_t>(categories));
-    for (int64_t r = 0; r < rows; r++)
-      sample_row(gen, weights + r * categories, upto, out + r * samples, samples);
+    for (int64_t r = 0; r < rows; r++) sample_row(gen, weights + r * categories, upto, out + r * samples, samples);
     return;
   }
   // The smallest of exponentials with these rates is category c with its probability.
@@ -321,25 +323,25 @@ void multinomial(Generator& gen, const P* weights, int64_t rows, int64_t categor
   }
 }
 
-#define TORCHY_ANY(T)                                                             \
-  template void fill_randint<T>(Generator&, T*, int64_t, int64_t, int64_t);       \
-  template void fill_random_from<T>(Generator&, T*, int64_t, int64_t);            \
-  template void fill_random<T>(Generator&, T*, int64_t);                          \
-  template void fill_randperm<T>(Generator&, T*, int64_t);                        \
-  template void fill_bernoulli<T>(Generator&, T*, int64_t, double);               \
-  template void fill_bernoulli<T, float>(Generator&, T*, int64_t, const float*);  \
+#define TORCHY_ANY(T)                                                              \
+  template void fill_randint<T>(Generator&, T*, int64_t, int64_t, int64_t);        \
+  template void fill_random_from<T>(Generator&, T*, int64_t, int64_t);             \
+  template void fill_random<T>(Generator&, T*, int64_t);                           \
+  template void fill_randperm<T>(Generator&, T*, int64_t);                         \
+  template void fill_bernoulli<T>(Generator&, T*, int64_t, double);                \
+  template void fill_bernoulli<T, float>(Generator&, T*, int64_t, const float*);   \
   template void fill_bernoulli<T, double>(Generator&, T*, int64_t, const double*); \
-  template void fill_bernoulli<T, Half>(Generator&, T*, int64_t, const Half*);    \
+  template void fill_bernoulli<T, Half>(Generator&, T*, int64_t, const Half*);     \
   template void fill_bernoulli<T, BFloat16>(Generator&, T*, int64_t, const BFloat16*);
 #define TORCHY_NUMBER(T) \
   TORCHY_ANY(T)          \
   template void fill_geometric<T>(Generator&, T*, int64_t, double);
-#define TORCHY_FLOATING(T)                                                     \
-  TORCHY_NUMBER(T)                                                             \
-  template void fill_exponential<T>(Generator&, T*, int64_t, double);          \
-  template void fill_cauchy<T>(Generator&, T*, int64_t, double, double);       \
-  template void fill_log_normal<T>(Generator&, T*, int64_t, double, double);   \
-  template void fill_poisson<T>(Generator&, T*, int64_t, const T*);            \
+#define TORCHY_FLOATING(T)                                                   \
+  TORCHY_NUMBER(T)                                                           \
+  template void fill_exponential<T>(Generator&, T*, int64_t, double);        \
+  template void fill_cauchy<T>(Generator&, T*, int64_t, double, double);     \
+  template void fill_log_normal<T>(Generator&, T*, int64_t, double, double); \
+  template void fill_poisson<T>(Generator&, T*, int64_t, const T*);          \
   template void multinomial<T>(Generator&, const T*, int64_t, int64_t, int64_t*, int64_t, bool);
 TORCHY_ANY(bool)
 TORCHY_NUMBER(uint8_t)

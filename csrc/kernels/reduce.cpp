@@ -11,7 +11,8 @@
 
 namespace torchy::kernels {
 
-template <class T> static const FloatLoops<T>& pick_loops() {
+template <class T>
+static const FloatLoops<T>& pick_loops() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v4")) return float_loops_v4(T());
@@ -19,11 +20,13 @@ template <class T> static const FloatLoops<T>& pick_loops() {
 #endif
   return float_loops_v2(T());
 }
-template <> const FloatLoops<float>& float_loops<float>() {
+template <>
+const FloatLoops<float>& float_loops<float>() {
   static const FloatLoops<float>& loops = pick_loops<float>();
   return loops;
 }
-template <> const FloatLoops<double>& float_loops<double>() {
+template <>
+const FloatLoops<double>& float_loops<double>() {
   static const FloatLoops<double>& loops = pick_loops<double>();
   return loops;
 }
@@ -76,9 +79,7 @@ static Runs find_runs(const Tensor& t, IntSpan order, uint64_t mask) {
 // kept? reduced kept? or kept? reduced kept reduced.
 static bool fit_runs(const Runs& runs, ReducePlan& plan) {
   int i = 0;
-  auto take = [&](bool reduced) {
-    return i < runs.count && runs.reduced[i] == reduced ? runs.size[i++] : 1;
-  };
+  auto take = [&](bool reduced) { return i < runs.count && runs.reduced[i] == reduced ? runs.size[i++] : 1; };
   plan.outer = take(false);
   plan.n = take(true);
   plan.inner = take(false);
@@ -132,8 +133,7 @@ static ReducePlan plan_elements(const Tensor& self, uint64_t mask, bool keepdim,
     dense = dense_order(self, order);
   }
   plan.src = self;
-  if (!dense || !fit_runs(find_runs(self, order, mask), plan) ||
-      (use == PlanFor::Pairs && plan.n2 * plan.mid != 1)) {
+  if (!dense || !fit_runs(find_runs(self, order, mask), plan) || (use == PlanFor::Pairs && plan.n2 * plan.mid != 1)) {
     copy_reduced_last(self, mask, plan);
     return plan;
   }
@@ -206,21 +206,17 @@ void short_rows(Reducer& r, const char* x, int64_t begin, int64_t end, int64_t n
 }
 
 // Leaves first .. last of the row at x into acc; the very last leaf may be shorter.
-void leaves(Reducer& r, const char* x, int64_t n, int64_t first, int64_t last, int64_t out,
-            char* acc) {
+void leaves(Reducer& r, const char* x, int64_t n, int64_t first, int64_t last, int64_t out, char* acc) {
   const int64_t full = std::min(last, n / kRowBlock);
   if (full > first)
-    r.rows(x + first * kRowBlock * r.in_size, full - first, kRowBlock,
-           {first * kRowBlock, kRowBlock, out, 0}, acc);
+    r.rows(x + first * kRowBlock * r.in_size, full - first, kRowBlock, {first * kRowBlock, kRowBlock, out, 0}, acc);
   if (last > full) {
     const int64_t start = std::max(first, full) * kRowBlock;
-    r.rows(x + start * r.in_size, 1, n - start, {start, 0, out, 0},
-           acc + (std::max(first, full) - first) * r.acc_size);
+    r.rows(x + start * r.in_size, 1, n - start, {start, 0, out, 0}, acc + (std::max(first, full) - first) * r.acc_size);
   }
 }
 
-void merge_leaves(Reducer& r, char* total, bool fresh, const char* acc, int64_t n, int64_t first,
-                  int64_t last) {
+void merge_leaves(Reducer& r, char* total, bool fresh, const char* acc, int64_t n, int64_t first, int64_t last) {
   for (int64_t b = first; b < last; ++b, acc += r.acc_size) {
     if (fresh && b == first) {
       std::memcpy(total, acc, size_t(r.acc_size));
@@ -257,9 +253,8 @@ void reduce_rows(Reducer& r, const char* x, int64_t outer, int64_t n) {
   AccBuffer acc(outer * blocks * r.acc_size);
   for (int64_t o = 0; o < outer; ++o) {
     char* mine = acc.p.get() + o * blocks * r.acc_size;
-    parallel_for(0, blocks, grain_for(kRowBlock), [&](int64_t b, int64_t e) {
-      leaves(r, x + o * row_bytes, n, b, e, o, mine + b * r.acc_size);
-    });
+    parallel_for(0, blocks, grain_for(kRowBlock),
+                 [&](int64_t b, int64_t e) { leaves(r, x + o * row_bytes, n, b, e, o, mine + b * r.acc_size); });
     alignas(16) char total[kMaxAccSize];
     merge_leaves(r, total, true, mine, n, 0, blocks);
     r.finish(total, 1, n, o);
@@ -277,11 +272,10 @@ struct Columns {
   int64_t rows(int64_t block) const { return std::min(rows_each, n - block * rows_each); }
 };
 
-void column_leaf(Reducer& r, const Columns& c, const char* x, int64_t outer, int64_t tile,
-                 int64_t block, char* acc) {
+void column_leaf(Reducer& r, const Columns& c, const char* x, int64_t outer, int64_t tile, int64_t block, char* acc) {
   const int64_t first = block * c.rows_each, column = tile * kColTile;
-  r.cols(x + ((outer * c.n + first) * c.inner + column) * r.in_size, c.rows(block), c.inner,
-         c.width(tile), first, outer * c.inner + column, acc);
+  r.cols(x + ((outer * c.n + first) * c.inner + column) * r.in_size, c.rows(block), c.inner, c.width(tile), first,
+         outer * c.inner + column, acc);
 }
 
 void column_tile(Reducer& r, const Columns& c, const char* x, int64_t outer, int64_t tile) {
@@ -305,19 +299,16 @@ void reduce_cols(Reducer& r, const char* x, int64_t outer, int64_t n, int64_t in
   }
   const int64_t acc_bytes = std::min(inner, kColTile) * r.acc_size;
   AccBuffer acc(units * c.blocks * acc_bytes);
-  parallel_for(0, units * c.blocks, grain_for(c.rows_each * std::min(inner, kColTile)),
-               [&](int64_t b, int64_t e) {
-                 for (int64_t i = b; i < e; ++i) {
-                   const int64_t u = i / c.blocks;
-                   column_leaf(r, c, x, u / c.tiles, u % c.tiles, i % c.blocks,
-                               acc.p.get() + i * acc_bytes);
-                 }
-               });
+  parallel_for(0, units * c.blocks, grain_for(c.rows_each * std::min(inner, kColTile)), [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) {
+      const int64_t u = i / c.blocks;
+      column_leaf(r, c, x, u / c.tiles, u % c.tiles, i % c.blocks, acc.p.get() + i * acc_bytes);
+    }
+  });
   for (int64_t u = 0; u < units; ++u) {
     char* total = acc.p.get() + u * c.blocks * acc_bytes;
     const int64_t width = c.width(u % c.tiles);
-    for (int64_t b = 1; b < c.blocks; ++b)
-      r.merge(total, b * c.rows_each, total + b * acc_bytes, c.rows(b), width);
+    for (int64_t b = 1; b < c.blocks; ++b) r.merge(total, b * c.rows_each, total + b * acc_bytes, c.rows(b), width);
     r.finish(total, width, n, u / c.tiles * inner + u % c.tiles * kColTile);
   }
 }
@@ -340,8 +331,7 @@ void reduce_twice(Reducer& r, const ReducePlan& p, const char* x) {
           }
         }
       });
-      for (int64_t k = 1; k < p.n2; ++k)
-        r.merge(acc.p.get(), k * p.n, acc.p.get() + k * step, p.n, p.mid);
+      for (int64_t k = 1; k < p.n2; ++k) r.merge(acc.p.get(), k * p.n, acc.p.get() + k * step, p.n, p.mid);
       r.finish(acc.p.get(), p.mid, p.reduced(), o * p.mid);
     }
   });
@@ -384,13 +374,11 @@ void Widened::rows(const char* x, int64_t rows, int64_t n, const RowSite& s, cha
     const int64_t count = std::min(together, rows - r);
     widen(x + r * n * 2, block, count * n);
     inner_.rows(reinterpret_cast<const char*>(block), count, n,
-                {s.k0 + r * s.k_step, s.k_step, s.out0 + r * s.out_step, s.out_step},
-                acc + r * acc_size);
+                {s.k0 + r * s.k_step, s.k_step, s.out0 + r * s.out_step, s.out_step}, acc + r * acc_size);
   }
 }
 
-void Widened::cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0,
-                   char* acc) {
+void Widened::cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0, char* acc) {
   alignas(64) float block[kRowBlock];
   alignas(64) char next[kColTile * kMaxAccSize];
   const int64_t together = std::max<int64_t>(1, kRowBlock / width);

@@ -25,8 +25,7 @@ class Reducer {
   // `rows` adjacent runs of n elements, one accumulator each.
   virtual void rows(const char* x, int64_t rows, int64_t n, const RowSite& site, char* acc) = 0;
   // n rows of `width` columns, `stride` elements apart, one accumulator a column.
-  virtual void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0,
-                    int64_t out0, char* acc) = 0;
+  virtual void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0, char* acc) = 0;
   // a[i] := a[i] then b[i]; they stand for na and nb elements.
   virtual void merge(char* a, int64_t na, const char* b, int64_t nb, int64_t count) = 0;
   // Accumulators of nothing at all.
@@ -42,9 +41,9 @@ class Reducer {
 struct ReducePlan {
   Tensor src;
   int64_t outer = 1, n2 = 1, mid = 1, n = 1, inner = 1;
-  IntVec sizes;        // of the result
-  IntVec kept_order;   // memory order of the kept dims, if it is not their own
-  IntVec kept_sizes;   // sizes of the kept dims in memory order
+  IntVec sizes;       // of the result
+  IntVec kept_order;  // memory order of the kept dims, if it is not their own
+  IntVec kept_sizes;  // sizes of the kept dims in memory order
 
   int64_t reduced() const { return n * n2; }
   // An output to be filled in memory order, and the same brought to `sizes`.
@@ -66,15 +65,12 @@ class Widened final : public Reducer {
  public:
   Widened(Reducer& inner, DType from) : Reducer(2, inner.acc_size), inner_(inner), from_(from) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite& site, char* acc) override;
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0,
-            char* acc) override;
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t out0, char* acc) override;
   void merge(char* a, int64_t na, const char* b, int64_t nb, int64_t count) override {
     inner_.merge(a, na, b, nb, count);
   }
   void identity(char* acc, int64_t count) override { inner_.identity(acc, count); }
-  void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
-    inner_.finish(acc, count, n, out0);
-  }
+  void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override { inner_.finish(acc, count, n, out0); }
 
  private:
   void widen(const char* x, float* to, int64_t n) const;
@@ -86,9 +82,7 @@ class Widened final : public Reducer {
 void run_float_reduction(Reducer& reducer, const ReducePlan& plan);
 
 // A mask of every dim.
-inline uint64_t full_mask(const Tensor& t) {
-  return t.ndim() ? ~uint64_t(0) >> (64 - t.ndim()) : 0;
-}
+inline uint64_t full_mask(const Tensor& t) { return t.ndim() ? ~uint64_t(0) >> (64 - t.ndim()) : 0; }
 
 // IndexError where a reduction without identity meets an empty dim, as PyTorch's.
 void check_nonempty(const Tensor& self, uint64_t mask, const char* op);

@@ -4,7 +4,8 @@
 namespace torchy::kernels {
 namespace {
 
-template <bool kMin, class T> bool replaces(T x, T best) {
+template <bool kMin, class T>
+bool replaces(T x, T best) {
   if constexpr (std::is_floating_point_v<T>) {
     if (best != best) return false;
     if (x != x) return true;
@@ -13,7 +14,8 @@ template <bool kMin, class T> bool replaces(T x, T best) {
 }
 
 // Values only. Integer types go through Fold, float types through the vector loops.
-template <bool kMin, class T> struct KeepExtreme {
+template <bool kMin, class T>
+struct KeepExtreme {
   T* out;
   T start() const {
     using L = std::numeric_limits<T>;
@@ -24,14 +26,14 @@ template <bool kMin, class T> struct KeepExtreme {
   void finish(T a, int64_t, int64_t i) const { out[i] = a; }
 };
 
-template <bool kMin, class T> class FloatExtreme final : public Reducer {
+template <bool kMin, class T>
+class FloatExtreme final : public Reducer {
  public:
   explicit FloatExtreme(T* out) : Reducer(sizeof(T), sizeof(T)), out_(out) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
     float_loops<T>().extreme_rows[kMin](reinterpret_cast<const T*>(x), rows, n, at(acc));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     float_loops<T>().extreme_cols[kMin](reinterpret_cast<const T*>(x), n, stride, width, at(acc));
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
@@ -51,14 +53,14 @@ template <bool kMin, class T> class FloatExtreme final : public Reducer {
 };
 
 // Values and indices; either output may be absent.
-template <bool kMin, class T> class ArgExtreme final : public Reducer {
+template <bool kMin, class T>
+class ArgExtreme final : public Reducer {
  public:
   struct Acc {
     T value;
     int64_t index;
   };
-  ArgExtreme(T* values, int64_t* indices)
-      : Reducer(sizeof(T), sizeof(Acc)), values_(values), indices_(indices) {}
+  ArgExtreme(T* values, int64_t* indices) : Reducer(sizeof(T), sizeof(Acc)), values_(values), indices_(indices) {}
 
   void rows(const char* x, int64_t rows, int64_t n, const RowSite& site, char* acc) override {
     const T* p = reinterpret_cast<const T*>(x);
@@ -67,12 +69,10 @@ template <bool kMin, class T> class ArgExtreme final : public Reducer {
     for (int64_t r0 = 0; r0 < rows; r0 += 64) {
       const int64_t count = std::min<int64_t>(64, rows - r0);
       row_batch(p + r0 * n, count, n, value, index);
-      for (int64_t r = 0; r < count; ++r)
-        at(acc)[r0 + r] = {value[r], index[r] + site.k0 + (r0 + r) * site.k_step};
+      for (int64_t r = 0; r < count; ++r) at(acc)[r0 + r] = {value[r], index[r] + site.k0 + (r0 + r) * site.k_step};
     }
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t k0, int64_t, char* acc) override {
     T value[kColTile];
     int64_t index[kColTile];
     column_batch(reinterpret_cast<const T*>(x), n, stride, width, value, index);
@@ -101,15 +101,13 @@ template <bool kMin, class T> class ArgExtreme final : public Reducer {
     } else {
       for (int64_t r = 0; r < rows; ++r, p += n) {
         T best = p[0];
-        for (int64_t i = 1; i < n; ++i) best = kMin ? (p[i] < best ? p[i] : best)
-                                                    : (p[i] > best ? p[i] : best);
+        for (int64_t i = 1; i < n; ++i) best = kMin ? (p[i] < best ? p[i] : best) : (p[i] > best ? p[i] : best);
         value[r] = best;
         index[r] = std::find(p, p + n, best) - p;
       }
     }
   }
-  static void column_batch(const T* p, int64_t n, int64_t stride, int64_t width, T* value,
-                           int64_t* index) {
+  static void column_batch(const T* p, int64_t n, int64_t stride, int64_t width, T* value, int64_t* index) {
     if constexpr (std::is_floating_point_v<T>) {
       float_loops<T>().arg_cols[kMin](p, n, stride, width, value, index);
     } else {
@@ -128,7 +126,8 @@ template <bool kMin, class T> class ArgExtreme final : public Reducer {
 };
 
 // One instance for each element type that is ordered; half types come here as float.
-template <class F> void visit_ordered(DType d, F&& f) {
+template <class F>
+void visit_ordered(DType d, F&& f) {
   visit_dtype(d, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (!IsComplex<T>::value && !IsHalf<T>::value) f(tag);
@@ -150,7 +149,8 @@ void check_reducible(const Tensor& self, uint64_t mask, const char* op) {
   else check_nonempty(self, mask, op);
 }
 
-template <bool kMin> Tensor extreme(const Tensor& self, uint64_t mask, bool keepdim) {
+template <bool kMin>
+Tensor extreme(const Tensor& self, uint64_t mask, bool keepdim) {
   const DType compute = compute_dtype(self.dtype());
   const ReducePlan plan = make_plan(self, mask, keepdim);
   Tensor out = plan.make_output(compute);
@@ -168,8 +168,7 @@ template <bool kMin> Tensor extreme(const Tensor& self, uint64_t mask, bool keep
 
 // Without `values`, only the indices are wanted.
 template <bool kMin>
-std::tuple<Tensor, Tensor> arg_extreme(const Tensor& self, uint64_t mask, bool keepdim,
-                                       bool want_values) {
+std::tuple<Tensor, Tensor> arg_extreme(const Tensor& self, uint64_t mask, bool keepdim, bool want_values) {
   const DType compute = compute_dtype(self.dtype());
   const ReducePlan plan = make_plan(self, mask, keepdim, PlanFor::InOrder);
   Tensor indices = plan.make_output(DType::Int64), values;
@@ -234,8 +233,7 @@ Tensor amin(const Tensor& self, const OptDims& dim, bool keepdim) {
 std::tuple<Tensor, Tensor> aminmax(const Tensor& self, std::optional<int64_t> dim, bool keepdim) {
   OptDims dims;
   if (dim) dims = IntVec{*dim};
-  return {extreme_over<true>(self, dims, keepdim, "aminmax"),
-          extreme_over<false>(self, dims, keepdim, "aminmax")};
+  return {extreme_over<true>(self, dims, keepdim, "aminmax"), extreme_over<false>(self, dims, keepdim, "aminmax")};
 }
 Tensor max(const Tensor& self) {
   check_reducible(self, full_mask(self), "max");

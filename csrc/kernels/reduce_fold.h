@@ -22,43 +22,62 @@ inline uint64_t mask_of(const Tensor& t, int64_t dim) {
 }
 
 // What numbers of type T are added or multiplied in, exactly or in double.
-template <class T> struct WideOf { using type = int64_t; };
-template <> struct WideOf<float> { using type = double; };
-template <> struct WideOf<double> { using type = double; };
-template <> struct WideOf<Half> { using type = double; };
-template <> struct WideOf<BFloat16> { using type = double; };
-template <> struct WideOf<c64> { using type = c128; };
-template <> struct WideOf<c128> { using type = c128; };
-template <class T> using Wide = typename WideOf<T>::type;
+template <class T>
+struct WideOf {
+  using type = int64_t;
+};
+template <>
+struct WideOf<float> {
+  using type = double;
+};
+template <>
+struct WideOf<double> {
+  using type = double;
+};
+template <>
+struct WideOf<Half> {
+  using type = double;
+};
+template <>
+struct WideOf<BFloat16> {
+  using type = double;
+};
+template <>
+struct WideOf<c64> {
+  using type = c128;
+};
+template <>
+struct WideOf<c128> {
+  using type = c128;
+};
+template <class T>
+using Wide = typename WideOf<T>::type;
 
 // a + b and a * b as PyTorch has them: integers wrap around, and complex multiplication goes without
 // the repair of NaN, which costs a call.
-template <class T> inline T plus(T a, T b) {
+template <class T>
+inline T plus(T a, T b) {
   if constexpr (std::is_integral_v<T>) return T(uint64_t(a) + uint64_t(b));
   else return a + b;
 }
-template <class T> inline T times(T a, T b) {
+template <class T>
+inline T times(T a, T b) {
   if constexpr (IsComplex<T>::value)
     return T(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real());
-  else if constexpr (std::is_integral_v<T>)
-    return T(uint64_t(a) * uint64_t(b));
-  else
-    return a * b;
+  else if constexpr (std::is_integral_v<T>) return T(uint64_t(a) * uint64_t(b));
+  else return a * b;
 }
 
 // F has: `Acc start() const` (of nothing), `void add(Acc&, In) const`, `void merge(Acc&, Acc) const`,
 // and `void finish(Acc, int64_t n, int64_t out) const`.
-template <class In, class Acc, class F> class Fold final : public Reducer {
+template <class In, class Acc, class F>
+class Fold final : public Reducer {
  public:
-  explicit Fold(F f) : Reducer(sizeof(In), sizeof(Acc)), f_(f) {
-    static_assert(sizeof(Acc) <= kMaxAccSize);
-  }
+  explicit Fold(F f) : Reducer(sizeof(In), sizeof(Acc)), f_(f) { static_assert(sizeof(Acc) <= kMaxAccSize); }
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
-    for (int64_t r = 0; r < rows; ++r)
-      at(acc)[r] = row(reinterpret_cast<const In*>(x) + r * n, n);
+    for (int64_t r = 0; r < rows; ++r) at(acc)[r] = row(reinterpret_cast<const In*>(x) + r * n, n);
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     Acc* out = at(acc);
     for (int64_t i = 0; i < width; ++i) out[i] = f_.start();
     const In* p = reinterpret_cast<const In*>(x);
@@ -77,15 +96,13 @@ template <class In, class Acc, class F> class Fold final : public Reducer {
       for (int64_t i = 0; i < width; ++i) f_.add(out[i], p[i]);
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
-    for (int64_t i = 0; i < count; ++i)
-      f_.merge(at(a)[i], reinterpret_cast<const Acc*>(b)[i]);
+    for (int64_t i = 0; i < count; ++i) f_.merge(at(a)[i], reinterpret_cast<const Acc*>(b)[i]);
   }
   void identity(char* acc, int64_t count) override {
     for (int64_t i = 0; i < count; ++i) at(acc)[i] = f_.start();
   }
   void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
-    for (int64_t i = 0; i < count; ++i)
-      f_.finish(reinterpret_cast<const Acc*>(acc)[i], n, out0 + i);
+    for (int64_t i = 0; i < count; ++i) f_.finish(reinterpret_cast<const Acc*>(acc)[i], n, out0 + i);
   }
 
  private:
@@ -109,7 +126,8 @@ template <class In, class Acc, class F> class Fold final : public Reducer {
   F f_;
 };
 
-template <class In, class Acc, class F> void run_fold(const ReducePlan& plan, F f) {
+template <class In, class Acc, class F>
+void run_fold(const ReducePlan& plan, F f) {
   Fold<In, Acc, F> reducer(f);
   run_reduction(reducer, plan);
 }

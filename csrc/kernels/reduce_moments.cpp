@@ -10,16 +10,20 @@ namespace {
 
 // Parallel form of the sums of squared deviations: Chan, Golub, LeVeque, "Updating formulae" (1979).
 // A complex variance is that of the real plus that of the imaginary parts, which are neighbours.
-template <class T> class VarianceOf final : public Reducer {
+template <class T>
+class VarianceOf final : public Reducer {
  public:
   VarianceOf(double correction, bool root, bool pairs, T* out, T* mean)
-      : Reducer(sizeof(T), sizeof(Moments)), correction_(correction), root_(root), pairs_(pairs),
-        out_(out), mean_(mean) {}
+      : Reducer(sizeof(T), sizeof(Moments)),
+        correction_(correction),
+        root_(root),
+        pairs_(pairs),
+        out_(out),
+        mean_(mean) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
     float_loops<T>().moment_rows(reinterpret_cast<const T*>(x), rows, n, at(acc));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     float_loops<T>().moment_cols(reinterpret_cast<const T*>(x), n, stride, width, at(acc));
   }
   void merge(char* a, int64_t na, const char* b, int64_t nb, int64_t count) override {
@@ -32,9 +36,7 @@ template <class T> class VarianceOf final : public Reducer {
       m.m2 += o.m2 + delta * delta * both;
     }
   }
-  void identity(char* acc, int64_t count) override {
-    std::fill_n(at(acc), count, Moments{std::nan(""), 0.0});
-  }
+  void identity(char* acc, int64_t count) override { std::fill_n(at(acc), count, Moments{std::nan(""), 0.0}); }
   void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
     const Moments* m = reinterpret_cast<const Moments*>(acc);
     const double divisor = std::max(0.0, double(n) - correction_);
@@ -55,15 +57,13 @@ template <class T> class VarianceOf final : public Reducer {
 };
 
 // (variance or its root, mean); the mean only if wanted.
-std::tuple<Tensor, Tensor> moments(const Tensor& self, const OptDims& dim,
-                                   const std::optional<Scalar>& correction, bool keepdim, bool root,
-                                   bool want_mean, const char* op) {
+std::tuple<Tensor, Tensor> moments(const Tensor& self, const OptDims& dim, const std::optional<Scalar>& correction,
+                                   bool keepdim, bool root, bool want_mean, const char* op) {
   TORCHY_CHECK(is_differentiable(self.dtype()), op, ": std and var only support floating point and ",
                "complex dtypes, got ", scalar_type_name(self.dtype()), "; convert with .float()");
   const bool pairs = self.is_complex();
   const DType compute = compute_dtype(self.dtype()), real = to_real(compute);
-  const ReducePlan plan = make_plan(self, mask_of(self, dim, op), keepdim,
-                                    pairs ? PlanFor::Pairs : PlanFor::Any);
+  const ReducePlan plan = make_plan(self, mask_of(self, dim, op), keepdim, pairs ? PlanFor::Pairs : PlanFor::Any);
   Tensor out = plan.make_output(real), mean;
   if (want_mean) mean = plan.make_output(compute);
   const double c = correction ? correction->to_double() : 1.0;
@@ -81,12 +81,10 @@ std::tuple<Tensor, Tensor> moments(const Tensor& self, const OptDims& dim,
 
 }  // namespace
 
-Tensor var_correction(const Tensor& self, const OptDims& dim, const std::optional<Scalar>& correction,
-                      bool keepdim) {
+Tensor var_correction(const Tensor& self, const OptDims& dim, const std::optional<Scalar>& correction, bool keepdim) {
   return std::get<0>(moments(self, dim, correction, keepdim, false, false, "var"));
 }
-Tensor std_correction(const Tensor& self, const OptDims& dim, const std::optional<Scalar>& correction,
-                      bool keepdim) {
+Tensor std_correction(const Tensor& self, const OptDims& dim, const std::optional<Scalar>& correction, bool keepdim) {
   return std::get<0>(moments(self, dim, correction, keepdim, true, false, "std"));
 }
 std::tuple<Tensor, Tensor> var_mean_correction(const Tensor& self, const OptDims& dim,
@@ -118,7 +116,8 @@ double root_of(NormKind kind, double p, double total) {
 }
 
 // Any norm of any type, in double.
-template <class T> struct NormOf {
+template <class T>
+struct NormOf {
   using R = std::conditional_t<std::is_same_v<T, double> || std::is_same_v<T, c128>, double, float>;
   NormKind kind;
   double p;
@@ -129,12 +128,21 @@ template <class T> struct NormOf {
     if constexpr (IsComplex<T>::value) v = std::hypot(double(x.real()), double(x.imag()));
     else v = std::fabs(double(x));
     switch (kind) {
-      case NormKind::Zero: a += v != 0; break;
-      case NormKind::One: a += v; break;
-      case NormKind::Two: a += v * v; break;
+      case NormKind::Zero:
+        a += v != 0;
+        break;
+      case NormKind::One:
+        a += v;
+        break;
+      case NormKind::Two:
+        a += v * v;
+        break;
       case NormKind::Max:
-      case NormKind::Min: merge(a, v); break;
-      default: a += std::pow(v, p);
+      case NormKind::Min:
+        merge(a, v);
+        break;
+      default:
+        a += std::pow(v, p);
     }
   }
   void merge(double& a, double b) const {
@@ -147,14 +155,14 @@ template <class T> struct NormOf {
 
 // p = 1 and 2 of real numbers with the vector loops. The 2-norm notes when squares may have left the
 // range of T, so that the caller can repeat it in double.
-template <class T> class QuickNorm final : public Reducer {
+template <class T>
+class QuickNorm final : public Reducer {
  public:
   QuickNorm(bool two, T* out) : Reducer(sizeof(T), sizeof(double)), two_(two), out_(out) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
     float_loops<T>().sum_rows[kind()](reinterpret_cast<const T*>(x), rows, n, at(acc));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     float_loops<T>().sum_cols[kind()](reinterpret_cast<const T*>(x), n, stride, width, at(acc));
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
@@ -173,7 +181,8 @@ template <class T> class QuickNorm final : public Reducer {
   T* out_;
 };
 
-template <class T> bool squares_in_range(const Tensor& norms) {
+template <class T>
+bool squares_in_range(const Tensor& norms) {
   const T* v = norms.data<T>();
   bool fine = true;
   for (int64_t i = 0; i < norms.numel(); ++i)
@@ -181,7 +190,8 @@ template <class T> bool squares_in_range(const Tensor& norms) {
   return fine;
 }
 
-template <class T> void run_norm(const ReducePlan& plan, double p, Tensor& out) {
+template <class T>
+void run_norm(const ReducePlan& plan, double p, Tensor& out) {
   using R = typename NormOf<T>::R;
   const NormKind kind = kind_of(p);
   if constexpr (!IsComplex<T>::value) {
@@ -202,23 +212,29 @@ Tensor linalg_vector_norm(const Tensor& self, double ord, const OptDims& dim, bo
                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
                scalar_type_name(self.dtype()), "; convert with .float()");
   const DType want = dtype.value_or(self.dtype());
-  TORCHY_CHECK(is_differentiable(want) && torchy::is_complex(want) == self.is_complex(),
-               "linalg.vector_norm: dtype ", dtype_name(want), " for an input of ",
-               dtype_name(self.dtype()), "; both must be real floating point, or both complex");
+  TORCHY_CHECK(is_differentiable(want) && torchy::is_complex(want) == self.is_complex(), "linalg.vector_norm: dtype ",
+               dtype_name(want), " for an input of ", dtype_name(self.dtype()),
+               "; both must be real floating point, or both complex");
   TORCHY_CHECK(itemsize(want) >= itemsize(self.dtype()), "linalg.vector_norm: dtype ", dtype_name(want),
                " would narrow the input's ", dtype_name(self.dtype()), "; convert the input first");
   const uint64_t mask = mask_of(self, dim, "linalg.vector_norm");
   const DType compute = compute_dtype(want);
   const ReducePlan plan = make_plan(to_dtype(self, compute), mask, keepdim);
-  TORCHY_CHECK(plan.reduced() != 0 || (ord >= 0 && !std::isinf(ord)),
-               "linalg.vector_norm: cannot compute the ", ord, " norm on an empty tensor because the ",
-               "operation does not have an identity; pass a non-empty tensor");
+  TORCHY_CHECK(plan.reduced() != 0 || (ord >= 0 && !std::isinf(ord)), "linalg.vector_norm: cannot compute the ", ord,
+               " norm on an empty tensor because the ", "operation does not have an identity; pass a non-empty tensor");
   Tensor out = plan.make_output(to_real(compute));
   switch (compute) {
-    case DType::Float32: run_norm<float>(plan, ord, out); break;
-    case DType::Float64: run_norm<double>(plan, ord, out); break;
-    case DType::Complex64: run_norm<c64>(plan, ord, out); break;
-    default: run_norm<c128>(plan, ord, out);
+    case DType::Float32:
+      run_norm<float>(plan, ord, out);
+      break;
+    case DType::Float64:
+      run_norm<double>(plan, ord, out);
+      break;
+    case DType::Complex64:
+      run_norm<c64>(plan, ord, out);
+      break;
+    default:
+      run_norm<c128>(plan, ord, out);
   }
   return to_dtype(plan.done(out), torchy::is_complex(want) ? to_real(want) : want);
 }
@@ -228,7 +244,8 @@ Tensor linalg_vector_norm(const Tensor& self, double ord, const OptDims& dim, bo
 namespace {
 
 // log of the sum of exp(x - shift[out]) + shift[out]; an infinite shift counts as 0.
-template <class T> class LogSumExp final : public Reducer {
+template <class T>
+class LogSumExp final : public Reducer {
  public:
   LogSumExp(const T* shift, T* out) : Reducer(sizeof(T), sizeof(double)), shift_(shift), out_(out) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite& site, char* acc) override {
@@ -236,12 +253,10 @@ template <class T> class LogSumExp final : public Reducer {
       at(acc)[r] = float_loops<T>().exp_sum(reinterpret_cast<const T*>(x) + r * n, nullptr, n,
                                             shift_of(site.out0 + r * site.out_step));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t out0,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t out0, char* acc) override {
     T shift[kColTile];
     for (int64_t i = 0; i < width; ++i) shift[i] = shift_of(out0 + i);
-    float_loops<T>().exp_sum_cols(reinterpret_cast<const T*>(x), nullptr, n, stride, width, shift,
-                                  at(acc));
+    float_loops<T>().exp_sum_cols(reinterpret_cast<const T*>(x), nullptr, n, stride, width, shift, at(acc));
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
     for (int64_t i = 0; i < count; ++i) at(a)[i] += reinterpret_cast<const double*>(b)[i];
@@ -249,8 +264,7 @@ template <class T> class LogSumExp final : public Reducer {
   void identity(char* acc, int64_t count) override { std::fill_n(at(acc), count, 0.0); }
   void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
     const double* sums = reinterpret_cast<const double*>(acc);
-    for (int64_t i = 0; i < count; ++i)
-      out_[out0 + i] = T(std::log(sums[i]) + (n ? double(shift_of(out0 + i)) : 0.0));
+    for (int64_t i = 0; i < count; ++i) out_[out0 + i] = T(std::log(sums[i]) + (n ? double(shift_of(out0 + i)) : 0.0));
   }
 
  private:
@@ -260,7 +274,8 @@ template <class T> class LogSumExp final : public Reducer {
   T* out_;
 };
 
-template <class T> void run_logsumexp(const ReducePlan& plan, const Tensor& highest, Tensor& out) {
+template <class T>
+void run_logsumexp(const ReducePlan& plan, const Tensor& highest, Tensor& out) {
   LogSumExp<T> reducer(highest.data<T>(), out.data<T>());
   run_reduction(reducer, plan);
 }

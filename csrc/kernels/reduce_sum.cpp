@@ -9,18 +9,17 @@ using OptDType = std::optional<DType>;
 // ------------------------------------------------------------------------------------------ sums
 
 // Float sums: leaves in the element type, merged in double, stored as `dtype`, divided for a mean.
-template <class T> class FloatSum final : public Reducer {
+template <class T>
+class FloatSum final : public Reducer {
  public:
   FloatSum(SumKind kind, bool mean, Tensor& out)
-      : Reducer(sizeof(T), sizeof(double)), kind_(int(kind)), mean_(mean), dtype_(out.dtype()),
-        out_(out.raw()) {
+      : Reducer(sizeof(T), sizeof(double)), kind_(int(kind)), mean_(mean), dtype_(out.dtype()), out_(out.raw()) {
     if (torchy::is_complex(dtype_)) dtype_ = to_real(dtype_);
   }
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
     loops().sum_rows[kind_](reinterpret_cast<const T*>(x), rows, n, at(acc));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     loops().sum_cols[kind_](reinterpret_cast<const T*>(x), n, stride, width, at(acc));
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
@@ -30,17 +29,22 @@ template <class T> class FloatSum final : public Reducer {
   void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
     const double* sums = reinterpret_cast<const double*>(acc);
     switch (dtype_) {
-      case DType::Float32: return store<float>(sums, count, n, out0);
-      case DType::Float64: return store<double>(sums, count, n, out0);
-      case DType::Float16: return store<Half>(sums, count, n, out0);
-      default: return store<BFloat16>(sums, count, n, out0);
+      case DType::Float32:
+        return store<float>(sums, count, n, out0);
+      case DType::Float64:
+        return store<double>(sums, count, n, out0);
+      case DType::Float16:
+        return store<Half>(sums, count, n, out0);
+      default:
+        return store<BFloat16>(sums, count, n, out0);
     }
   }
 
  private:
   static const FloatLoops<T>& loops() { return float_loops<T>(); }
   static double* at(char* acc) { return reinterpret_cast<double*>(acc); }
-  template <class Out> void store(const double* sums, int64_t count, int64_t n, int64_t out0) {
+  template <class Out>
+  void store(const double* sums, int64_t count, int64_t n, int64_t out0) {
     Out* out = reinterpret_cast<Out*>(out_) + out0;
     for (int64_t i = 0; i < count; ++i)
       out[i] = Out(static_cast<float_or_double<Out>>(mean_ ? sums[i] / double(n) : sums[i]));
@@ -54,7 +58,8 @@ template <class T> class FloatSum final : public Reducer {
   char* out_;
 };
 
-template <class T> struct AddInt {
+template <class T>
+struct AddInt {
   char* out;
   DType dtype;
   int64_t start() const { return 0; }
@@ -79,8 +84,7 @@ void run_float_sum(SumKind kind, bool mean, const ReducePlan& plan, Tensor& out)
 void run_int_sum(const ReducePlan& plan, Tensor& out) {
   visit_dtype(plan.src.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (std::is_integral_v<T>)
-      run_fold<T, int64_t>(plan, AddInt<T>{out.raw(), out.dtype()});
+    if constexpr (std::is_integral_v<T>) run_fold<T, int64_t>(plan, AddInt<T>{out.raw(), out.dtype()});
   });
 }
 
@@ -93,8 +97,7 @@ Tensor summand(const Tensor& self, DType dtype) {
 }
 
 // `dtype` is the result's. Half types are added in float32.
-Tensor sum_as(const Tensor& self, uint64_t mask, bool keepdim, DType dtype, SumKind kind,
-              bool mean = false) {
+Tensor sum_as(const Tensor& self, uint64_t mask, bool keepdim, DType dtype, SumKind kind, bool mean = false) {
   const bool floating = is_differentiable(dtype);
   const Tensor x = summand(self, dtype);
   const ReducePlan plan = make_plan(x, mask, keepdim, x.is_complex() ? PlanFor::Pairs : PlanFor::Any);
@@ -111,9 +114,8 @@ DType sum_dtype(const Tensor& self, const OptDType& dtype) {
 
 DType mean_dtype(const Tensor& self, const OptDType& dtype) {
   const DType d = dtype.value_or(self.dtype());
-  TORCHY_CHECK(is_differentiable(d), "mean: could not infer output dtype; ",
-               dtype ? "dtype=" : "the input", " must be floating point or complex, got ",
-               scalar_type_name(d), "; pass dtype=torch.float32");
+  TORCHY_CHECK(is_differentiable(d), "mean: could not infer output dtype; ", dtype ? "dtype=" : "the input",
+               " must be floating point or complex, got ", scalar_type_name(d), "; pass dtype=torch.float32");
   return d;
 }
 
@@ -138,14 +140,13 @@ Tensor nansum(const Tensor& self, const OptDims& dim, bool keepdim, std::optiona
 }
 
 Tensor sum_to_size(const Tensor& self, IntSpan size) {
-  TORCHY_CHECK(broadcastable_to(size, self.sizes()), "sum_to_size: size ", size,
-               " is not expandable to ", self.sizes(), "; give a shape that broadcasts to it");
+  TORCHY_CHECK(broadcastable_to(size, self.sizes()), "sum_to_size: size ", size, " is not expandable to ", self.sizes(),
+               "; give a shape that broadcasts to it");
   if (size == self.sizes()) return to_copy(self, self.dtype());
   const int64_t lead = self.ndim() - int64_t(size.size());
   uint64_t mask = 0;
   for (int64_t d = 0; d < self.ndim(); ++d)
-    if (d < lead || (size[size_t(d - lead)] == 1 && self.sizes()[size_t(d)] != 1))
-      mask |= uint64_t(1) << d;
+    if (d < lead || (size[size_t(d - lead)] == 1 && self.sizes()[size_t(d)] != 1)) mask |= uint64_t(1) << d;
   DType dtype = is_integral_or_bool(self.dtype()) ? DType::Int64 : self.dtype();
   Tensor r = sum_as(self, mask, true, dtype, SumKind::Sum);
   return alias(r, size, contiguous_strides(size), r.offset());
@@ -155,27 +156,26 @@ Tensor sum_to_size(const Tensor& self, IntSpan size) {
 
 namespace {
 
-template <class T> struct Multiply {
+template <class T>
+struct Multiply {
   using A = Wide<T>;
   char* out;
   DType dtype;
   A start() const { return A(1); }
   void add(A& a, T x) const { a = times(a, convert<A>(x)); }
   void merge(A& a, A b) const { a = times(a, b); }
-  void finish(A a, int64_t, int64_t i) const {
-    Scalar(a).store(dtype, out + i * itemsize(dtype));
-  }
+  void finish(A a, int64_t, int64_t i) const { Scalar(a).store(dtype, out + i * itemsize(dtype)); }
 };
 
 // Float products, in double.
-template <class T> class FloatProduct final : public Reducer {
+template <class T>
+class FloatProduct final : public Reducer {
  public:
   explicit FloatProduct(Tensor& out) : Reducer(sizeof(T), sizeof(double)), dtype_(out.dtype()), out_(out.raw()) {}
   void rows(const char* x, int64_t rows, int64_t n, const RowSite&, char* acc) override {
     float_loops<T>().product_rows(reinterpret_cast<const T*>(x), rows, n, at(acc));
   }
-  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t,
-            char* acc) override {
+  void cols(const char* x, int64_t n, int64_t stride, int64_t width, int64_t, int64_t, char* acc) override {
     float_loops<T>().product_cols(reinterpret_cast<const T*>(x), n, stride, width, at(acc));
   }
   void merge(char* a, int64_t, const char* b, int64_t, int64_t count) override {
@@ -227,7 +227,8 @@ namespace {
 
 enum class CountAs : uint8_t { Count, Any, All };
 
-template <class T> struct CountNonzero {
+template <class T>
+struct CountNonzero {
   char* out;
   DType dtype;
   CountAs what;
@@ -239,18 +240,21 @@ template <class T> struct CountNonzero {
   void merge(int64_t& a, int64_t b) const { a += b; }
   void finish(int64_t a, int64_t n, int64_t i) const {
     switch (what) {
-      case CountAs::Count: reinterpret_cast<int64_t*>(out)[i] = a; break;
-      case CountAs::Any: reinterpret_cast<uint8_t*>(out)[i] = a != 0; break;
-      default: reinterpret_cast<uint8_t*>(out)[i] = a == n;
+      case CountAs::Count:
+        reinterpret_cast<int64_t*>(out)[i] = a;
+        break;
+      case CountAs::Any:
+        reinterpret_cast<uint8_t*>(out)[i] = a != 0;
+        break;
+      default:
+        reinterpret_cast<uint8_t*>(out)[i] = a == n;
     }
   }
 };
 
 Tensor count_as(const Tensor& self, uint64_t mask, bool keepdim, CountAs what) {
   const ReducePlan plan = make_plan(self, mask, keepdim);
-  const DType dtype = what == CountAs::Count           ? DType::Int64
-                      : self.dtype() == DType::UInt8 ? DType::UInt8
-                                                     : DType::Bool;
+  const DType dtype = what == CountAs::Count ? DType::Int64 : self.dtype() == DType::UInt8 ? DType::UInt8 : DType::Bool;
   Tensor out = plan.make_output(dtype);
   visit_dtype(self.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -64,7 +64,8 @@ void scan_columns(const T* x, Out* y, const Lines& s, Acc start, Step step) {
   });
 }
 
-template <class Acc, class T> Acc leaf_sum(const T* x, int64_t n) {
+template <class Acc, class T>
+Acc leaf_sum(const T* x, int64_t n) {
   Acc total = Acc(0);
   int64_t i = 0;
   if constexpr (!std::is_integral_v<Acc>) {  // integers are reordered by the compiler itself
@@ -81,7 +82,8 @@ template <class Acc, class T> Acc leaf_sum(const T* x, int64_t n) {
 
 // One long row of sums: leaves are summed, their sums added up, then every leaf scanned. The tree
 // depends on the length alone.
-template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, int64_t n) {
+template <class T, class Out, class Acc>
+void scan_long_sum(const T* x, Out* y, int64_t n) {
   const int64_t leaves = (n + kRowBlock - 1) / kRowBlock;
   std::unique_ptr<Acc[]> before(new Acc[size_t(leaves)]);
   parallel_for(0, leaves, 4, [&](int64_t b, int64_t e) {
@@ -105,8 +107,8 @@ template <class T, class Out, class Acc> void scan_long_sum(const T* x, Out* y, 
         continue;
       }
       for (int64_t i = 0; i < count; ++i)
-        scan_together(x + at + i * kRowBlock, y + at + i * kRowBlock,
-                      std::min(kRowBlock, n - at - i * kRowBlock), 0, 1, &before[size_t(leaf + i)], add);
+        scan_together(x + at + i * kRowBlock, y + at + i * kRowBlock, std::min(kRowBlock, n - at - i * kRowBlock), 0, 1,
+                      &before[size_t(leaf + i)], add);
     }
   });
 }
@@ -127,20 +129,21 @@ DType scan_dtype(const Tensor& self, const OptDType& dtype) {
   return is_integral_or_bool(self.dtype()) ? DType::Int64 : self.dtype();
 }
 
-template <class T> Tensor run_cumsum(const Tensor& x, int64_t dim) {
+template <class T>
+Tensor run_cumsum(const Tensor& x, int64_t dim) {
   using A = Wide<T>;
   const Lines s(x, dim);
   if (s.inner == 1 && s.n >= 4 * kRowBlock) {
     Tensor out = empty_like(x);
     LongSection section;
-    for (int64_t o = 0; o < s.outer; ++o)
-      scan_long_sum<T, T, A>(x.data<T>() + o * s.n, out.data<T>() + o * s.n, s.n);
+    for (int64_t o = 0; o < s.outer; ++o) scan_long_sum<T, T, A>(x.data<T>() + o * s.n, out.data<T>() + o * s.n, s.n);
     return out;
   }
   return scan<T, T, A>(x, dim, A(0), [](A& a, T v) { a = plus(a, convert<A>(v)); });
 }
 
-template <class T> Tensor run_cumprod(const Tensor& x, int64_t dim) {
+template <class T>
+Tensor run_cumprod(const Tensor& x, int64_t dim) {
   using A = Wide<T>;
   return scan<T, T, A>(x, dim, A(1), [](A& a, T v) { a = times(a, convert<A>(v)); });
 }
@@ -182,7 +185,8 @@ Tensor logcumsumexp(const Tensor& self, int64_t dim) {
 namespace {
 
 // Of equal elements the last counts, and a NaN replaces everything, as PyTorch has it.
-template <bool kMin, class T> void extreme_line(const T* x, T* y, int64_t* at, int64_t n, int64_t step) {
+template <bool kMin, class T>
+void extreme_line(const T* x, T* y, int64_t* at, int64_t n, int64_t step) {
   T best = x[0];
   int64_t where = 0;
   for (int64_t k = 0; k < n; ++k) {
@@ -198,10 +202,11 @@ template <bool kMin, class T> void extreme_line(const T* x, T* y, int64_t* at, i
   }
 }
 
-template <bool kMin> std::tuple<Tensor, Tensor> scan_extreme(const Tensor& self, int64_t dim) {
+template <bool kMin>
+std::tuple<Tensor, Tensor> scan_extreme(const Tensor& self, int64_t dim) {
   if (self.is_complex())
-    fail_not_implemented(kMin ? "cummin" : "cummax", ": not implemented for '",
-                         scalar_type_name(self.dtype()), "'; complex numbers have no order");
+    fail_not_implemented(kMin ? "cummin" : "cummax", ": not implemented for '", scalar_type_name(self.dtype()),
+                         "'; complex numbers have no order");
   const Tensor x = contiguous(to_dtype(self, compute_dtype(self.dtype())));
   const Lines s(x, dim);
   Tensor values = empty_like(x), indices = empty(x.sizes(), DType::Int64);
@@ -210,8 +215,7 @@ template <bool kMin> std::tuple<Tensor, Tensor> scan_extreme(const Tensor& self,
       using T = typename decltype(tag)::type;
       if constexpr (!IsComplex<T>::value && !IsHalf<T>::value)
         s.each([&](int64_t at) {
-          extreme_line<kMin>(x.data<T>() + at, values.data<T>() + at, indices.data<int64_t>() + at, s.n,
-                             s.inner);
+          extreme_line<kMin>(x.data<T>() + at, values.data<T>() + at, indices.data<int64_t>() + at, s.n, s.inner);
         });
     });
   }
@@ -220,11 +224,7 @@ template <bool kMin> std::tuple<Tensor, Tensor> scan_extreme(const Tensor& self,
 
 }  // namespace
 
-std::tuple<Tensor, Tensor> cummax(const Tensor& self, int64_t dim) {
-  return scan_extreme<false>(self, dim);
-}
-std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim) {
-  return scan_extreme<true>(self, dim);
-}
+std::tuple<Tensor, Tensor> cummax(const Tensor& self, int64_t dim) { return scan_extreme<false>(self, dim); }
+std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim) { return scan_extreme<true>(self, dim); }
 
 }  // namespace torchy::kernels

@@ -24,7 +24,8 @@ struct Lines {
   }
   // f(offset of the first element) for every line; elements of a line are `inner` apart. Only raw
   // memory may be touched: the interpreter lock may be free.
-  template <class F> void each(F&& f) const {
+  template <class F>
+  void each(F&& f) const {
     LongSection section(outer * n * inner > kLongWork);
     parallel_for(0, outer * inner, grain(n), [&](int64_t b, int64_t e) {
       for (int64_t i = b; i < e; ++i) f(i / inner * n * inner + i % inner);

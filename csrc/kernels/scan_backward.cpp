@@ -14,8 +14,7 @@ struct Pair {
 
 // Two floating tensors of one shape, made contiguous in their common compute dtype.
 Pair same_shape(const Tensor& a, const Tensor& b, const char* op) {
-  TORCHY_CHECK(a.sizes() == b.sizes(), op, ": shapes ", a.sizes(), " and ", b.sizes(),
-               " differ; they must be equal");
+  TORCHY_CHECK(a.sizes() == b.sizes(), op, ": shapes ", a.sizes(), " and ", b.sizes(), " differ; they must be equal");
   const DType result = a.is_complex() && !b.is_complex() ? a.dtype() : b.dtype();
   const DType compute = compute_dtype(result);
   TORCHY_CHECK(is_differentiable(compute), op, ": got ", dtype_name(result),
@@ -23,12 +22,17 @@ Pair same_shape(const Tensor& a, const Tensor& b, const char* op) {
   return {contiguous(to_dtype(a, compute)), contiguous(to_dtype(b, compute)), result};
 }
 
-template <class F> void visit_floating(DType d, F&& f) {
+template <class F>
+void visit_floating(DType d, F&& f) {
   switch (d) {
-    case DType::Float32: return f(TypeTag<float>{});
-    case DType::Float64: return f(TypeTag<double>{});
-    case DType::Complex64: return f(TypeTag<c64>{});
-    default: return f(TypeTag<c128>{});
+    case DType::Float32:
+      return f(TypeTag<float>{});
+    case DType::Float64:
+      return f(TypeTag<double>{});
+    case DType::Complex64:
+      return f(TypeTag<c64>{});
+    default:
+      return f(TypeTag<c128>{});
   }
 }
 
@@ -42,8 +46,7 @@ Tensor two_input_lines(const Tensor& a, const Tensor& b, int64_t dim, const char
     visit_floating(out.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       s.each([&](int64_t at) {
-        line(in.a.template data<T>() + at, in.b.template data<T>() + at, out.data<T>() + at, s.n,
-             s.inner);
+        line(in.a.template data<T>() + at, in.b.template data<T>() + at, out.data<T>() + at, s.n, s.inner);
       });
     });
   return to_dtype(out, in.result);
@@ -51,7 +54,8 @@ Tensor two_input_lines(const Tensor& a, const Tensor& b, int64_t dim, const char
 
 // out[i] = product of all x but x[i].
 struct ProductOfOthers {
-  template <class T> void operator()(const T* x, const T*, T* out, int64_t n, int64_t step) const {
+  template <class T>
+  void operator()(const T* x, const T*, T* out, int64_t n, int64_t step) const {
     using A = Wide<T>;
     A before = A(1), after = A(1);
     for (int64_t k = 0; k < n; ++k) {
@@ -67,7 +71,8 @@ struct ProductOfOthers {
 
 // The derivative of that along t: products of dual numbers from the left and from the right.
 struct ProductOfOthersDual {
-  template <class T> void operator()(const T* x, const T* t, T* out, int64_t n, int64_t step) const {
+  template <class T>
+  void operator()(const T* x, const T* t, T* out, int64_t n, int64_t step) const {
     using A = Wide<T>;
     std::vector<std::pair<A, A>> left(static_cast<size_t>(n));
     A p = A(1), dp = A(0);
@@ -82,7 +87,8 @@ struct ProductOfOthersDual {
       advance(p, dp, x[k * step], t[k * step]);
     }
   }
-  template <class A, class T> static void advance(A& p, A& dp, T x, T t) {
+  template <class A, class T>
+  static void advance(A& p, A& dp, T x, T t) {
     dp = times(dp, convert<A>(x)) + times(p, convert<A>(t));
     p = times(p, convert<A>(x));
   }
@@ -90,7 +96,8 @@ struct ProductOfOthersDual {
 
 // out[k] = (x[0] ... x[k-1]) S[k] with S[k] = g[k] + x[k+1] S[k+1].
 struct CumprodBackward {
-  template <class T> void operator()(const T* g, const T* x, T* out, int64_t n, int64_t step) const {
+  template <class T>
+  void operator()(const T* g, const T* x, T* out, int64_t n, int64_t step) const {
     using A = Wide<T>;
     A before = A(1), s = A(0), next = A(0);
     for (int64_t k = 0; k < n; ++k) {
@@ -106,7 +113,8 @@ struct CumprodBackward {
 };
 
 struct CumprodDual {
-  template <class T> void operator()(const T* x, const T* t, T* out, int64_t n, int64_t step) const {
+  template <class T>
+  void operator()(const T* x, const T* t, T* out, int64_t n, int64_t step) const {
     using A = Wide<T>;
     A p = A(1), dp = A(0);
     for (int64_t k = 0; k < n; ++k) {
@@ -120,11 +128,10 @@ struct CumprodDual {
 double exp_difference(double a, double b) { return a == -HUGE_VAL ? 0.0 : std::exp(a - b); }
 
 template <class F>
-Tensor three_input_lines(const Tensor& a, const Tensor& x, const Tensor& y, int64_t dim, const char* op,
-                         F&& line) {
+Tensor three_input_lines(const Tensor& a, const Tensor& x, const Tensor& y, int64_t dim, const char* op, F&& line) {
   const Pair in = same_shape(a, x, op);
-  TORCHY_CHECK(y.sizes() == x.sizes() && !in.a.is_complex(), op, ": shapes ", x.sizes(), " and ",
-               y.sizes(), "; they must be equal, and the dtypes real");
+  TORCHY_CHECK(y.sizes() == x.sizes() && !in.a.is_complex(), op, ": shapes ", x.sizes(), " and ", y.sizes(),
+               "; they must be equal, and the dtypes real");
   const Tensor result = contiguous(to_dtype(y, in.a.dtype()));
   const Lines s(in.a, dim);
   Tensor out = empty_like(in.a);
@@ -158,8 +165,7 @@ Tensor cumprod_dual(const Tensor& self, const Tensor& tangent, int64_t dim) {
 }
 
 // out[j] = sum over i >= j of g[i] exp(x[j] - y[i]); all exponents stay at or below 0.
-Tensor logcumsumexp_backward(const Tensor& grad_output, const Tensor& self, const Tensor& output,
-                             int64_t dim) {
+Tensor logcumsumexp_backward(const Tensor& grad_output, const Tensor& self, const Tensor& output, int64_t dim) {
   return three_input_lines(
       grad_output, self, output, dim, "logcumsumexp_backward",
       [](auto* g, auto* x, auto* y, auto* out, int64_t n, int64_t step) {
@@ -174,17 +180,17 @@ Tensor logcumsumexp_backward(const Tensor& grad_output, const Tensor& self, cons
 
 // out[i] = sum over j <= i of t[j] exp(x[j] - y[i]).
 Tensor logcumsumexp_dual(const Tensor& tangent, const Tensor& self, const Tensor& output, int64_t dim) {
-  return three_input_lines(
-      tangent, self, output, dim, "logcumsumexp_dual",
-      [](auto* t, auto* x, auto* y, auto* out, int64_t n, int64_t step) {
-        double f = 0, previous = -HUGE_VAL;
-        for (int64_t k = 0; k < n; ++k) {
-          const double here = y[k * step];
-          f = exp_difference(previous, here) * f + exp_difference(x[k * step], here) * double(t[k * step]);
-          out[k * step] = convert<std::decay_t<decltype(*out)>>(f);
-          previous = here;
-        }
-      });
+  return three_input_lines(tangent, self, output, dim, "logcumsumexp_dual",
+                           [](auto* t, auto* x, auto* y, auto* out, int64_t n, int64_t step) {
+                             double f = 0, previous = -HUGE_VAL;
+                             for (int64_t k = 0; k < n; ++k) {
+                               const double here = y[k * step];
+                               f = exp_difference(previous, here) * f +
+                                   exp_difference(x[k * step], here) * double(t[k * step]);
+                               out[k * step] = convert<std::decay_t<decltype(*out)>>(f);
+                               previous = here;
+                             }
+                           });
 }
 
 // ---------------------------------------------------------------- square arrangements of a last dim
@@ -192,7 +198,8 @@ Tensor logcumsumexp_dual(const Tensor& tangent, const Tensor& self, const Tensor
 namespace {
 
 // (..., n) to (..., n, n): row i keeps self[j] where keep(i, j), and has `value` elsewhere.
-template <class Keep> Tensor square_rows(const Tensor& self, double value, const char* op, Keep keep) {
+template <class Keep>
+Tensor square_rows(const Tensor& self, double value, const char* op, Keep keep) {
   TORCHY_CHECK(self.ndim() >= 1, op, ": got a 0-d tensor; it needs at least one dim");
   const Tensor x = contiguous(self);
   const int64_t n = x.sizes().back(), lines = n ? x.numel() / n : 0;

@@ -29,11 +29,10 @@ void smallest_keys(const T* x, int64_t n, int64_t k, bool descending, Keyed<KeyO
   std::sort_heap(best, best + k);
 }
 
-template <class F> std::tuple<Tensor, Tensor> one_of_row(const Tensor& self, int64_t dim, bool keepdim,
-                                                         const char* op, F&& pick) {
+template <class F>
+std::tuple<Tensor, Tensor> one_of_row(const Tensor& self, int64_t dim, bool keepdim, const char* op, F&& pick) {
   const LastDim l(self, dim, op);
-  if (l.n == 0)
-    fail_index(op, ": Expected reduction dim ", l.dim, " to have non-zero size; pass a non-empty dim");
+  if (l.n == 0) fail_index(op, ": Expected reduction dim ", l.dim, " to have non-zero size; pass a non-empty dim");
   Tensor values = l.make_output(self.dtype(), 1), indices = l.make_output(DType::Int64, 1);
   visit_sortable(self.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -49,7 +48,8 @@ template <class F> std::tuple<Tensor, Tensor> one_of_row(const Tensor& self, int
 }
 
 // Position of the element of rank k among the keys.
-template <class T> int64_t rank(const T* x, int64_t n, int64_t k) {
+template <class T>
+int64_t rank(const T* x, int64_t n, int64_t k) {
   std::vector<Keyed<KeyOf<T>>> keys{static_cast<size_t>(n)};
   make_keys(x, n, false, keys.data());
   std::nth_element(keys.begin(), keys.begin() + k, keys.end());
@@ -58,7 +58,8 @@ template <class T> int64_t rank(const T* x, int64_t n, int64_t k) {
 
 struct MedianOf {
   bool ignore_nan;
-  template <class T> int64_t operator()(const T* x, int64_t n) const {
+  template <class T>
+  int64_t operator()(const T* x, int64_t n) const {
     int64_t numbers = n;
     if constexpr (kIsFloat<T>) {
       numbers = 0;
@@ -73,7 +74,8 @@ struct MedianOf {
 
 // Of the values seen most often the smallest, at its last position. NaN equals nothing.
 struct ModeOf {
-  template <class T> int64_t operator()(const T* x, int64_t n) const {
+  template <class T>
+  int64_t operator()(const T* x, int64_t n) const {
     using Key = Keyed<KeyOf<T>>;
     std::vector<Key> keys(static_cast<size_t>(2 * n));
     make_keys(x, n, false, keys.data());
@@ -81,8 +83,7 @@ struct ModeOf {
     int64_t best = 0, best_count = 0;
     for (int64_t i = 0; i < n;) {
       int64_t end = i + 1;
-      while (end < n && key_of(keys[size_t(end)]) == key_of(keys[size_t(i)]) &&
-             !is_nan(x[at_of(keys[size_t(i)])]))
+      while (end < n && key_of(keys[size_t(end)]) == key_of(keys[size_t(i)]) && !is_nan(x[at_of(keys[size_t(i)])]))
         ++end;
       if (end - i > best_count) {
         best_count = end - i;
@@ -114,11 +115,11 @@ Tensor median_of_all(const Tensor& self, bool ignore_nan, const char* op) {
 }  // namespace
 
 std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim, bool largest, bool) {
-  TORCHY_CHECK(!self.is_complex() && self.dtype() != DType::Bool, "topk: does not support ",
-               dtype_name(self.dtype()), "; the elements must be real numbers");
+  TORCHY_CHECK(!self.is_complex() && self.dtype() != DType::Bool, "topk: does not support ", dtype_name(self.dtype()),
+               "; the elements must be real numbers");
   const LastDim l(self, dim, "topk");
-  TORCHY_CHECK(k >= 0 && k <= l.n, "topk: selected index k out of range: k = ", k,
-               " for a dimension of size ", l.n, "; k must be in [0, ", l.n, "]");
+  TORCHY_CHECK(k >= 0 && k <= l.n, "topk: selected index k out of range: k = ", k, " for a dimension of size ", l.n,
+               "; k must be in [0, ", l.n, "]");
   if (self.ndim() == 0) k = 1;  // a 0-d result has one element
   Tensor values = l.make_output(self.dtype(), k), indices = l.make_output(DType::Int64, k);
   if (values.numel() == 0) return {l.back(values), l.back(indices)};
@@ -142,10 +143,9 @@ std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim, bool
 std::tuple<Tensor, Tensor> kthvalue(const Tensor& self, int64_t k, int64_t dim, bool keepdim) {
   check_median(self, "kthvalue");
   const int64_t n = self.ndim() ? self.size(dim) : 1;
-  TORCHY_CHECK(n == 0 || (k >= 1 && k <= n), "kthvalue: selected number k out of range for dimension ",
-               dim, ": k = ", k, "; it must be in [1, ", n, "]");
-  return one_of_row(self, dim, keepdim, "kthvalue",
-                    [&](auto* x, int64_t count) { return rank(x, count, k - 1); });
+  TORCHY_CHECK(n == 0 || (k >= 1 && k <= n), "kthvalue: selected number k out of range for dimension ", dim,
+               ": k = ", k, "; it must be in [1, ", n, "]");
+  return one_of_row(self, dim, keepdim, "kthvalue", [&](auto* x, int64_t count) { return rank(x, count, k - 1); });
 }
 
 Tensor median(const Tensor& self) { return median_of_all(self, false, "median"); }

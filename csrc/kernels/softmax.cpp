@@ -23,17 +23,20 @@ int64_t rows_grain(int64_t elements_each) {
 }
 
 // f(begin, length) for the leaves first .. last of a row of n.
-template <class F> void each_leaf(int64_t n, int64_t first, int64_t last, F&& f) {
+template <class F>
+void each_leaf(int64_t n, int64_t first, int64_t last, F&& f) {
   for (int64_t b = first; b < last; ++b) f(b, b * kRowBlock, std::min(kRowBlock, n - b * kRowBlock));
 }
 
 // One value for each leaf of a row, made on any thread and folded in order.
-template <class V> class LeafValues {
+template <class V>
+class LeafValues {
  public:
   explicit LeafValues(int64_t n) : n_(n), count_((n + kRowBlock - 1) / kRowBlock) {
     p_ = count_ <= kInline ? inline_ : (heap_.reset(new V[size_t(count_)]), heap_.get());
   }
-  template <class F> void make(bool parallel, F&& f) {
+  template <class F>
+  void make(bool parallel, F&& f) {
     auto run = [&](int64_t b, int64_t e) {
       each_leaf(n_, b, e, [&](int64_t leaf, int64_t at, int64_t len) { p_[leaf] = f(at, len); });
     };
@@ -59,16 +62,16 @@ template <class V> class LeafValues {
   V* p_;
 };
 
-template <class F> void over_leaves(bool parallel, int64_t n, F&& f) {
-  auto run = [&](int64_t b, int64_t e) {
-    each_leaf(n, b, e, [&](int64_t, int64_t at, int64_t len) { f(at, len); });
-  };
+template <class F>
+void over_leaves(bool parallel, int64_t n, F&& f) {
+  auto run = [&](int64_t b, int64_t e) { each_leaf(n, b, e, [&](int64_t, int64_t at, int64_t len) { f(at, len); }); };
   const int64_t count = (n + kRowBlock - 1) / kRowBlock;
   if (parallel) parallel_for(0, count, 1, run);
   else run(0, count);
 }
 
-template <class T> void softmax_row(const T* x, T* y, int64_t n, bool log, bool parallel) {
+template <class T>
+void softmax_row(const T* x, T* y, int64_t n, bool log, bool parallel) {
   const FloatLoops<T>& loops = float_loops<T>();
   LeafValues<T> highest(n);
   highest.make(parallel, [&](int64_t at, int64_t len) {
@@ -78,9 +81,7 @@ template <class T> void softmax_row(const T* x, T* y, int64_t n, bool log, bool 
   });
   const T top = highest.max();
   LeafValues<double> sums(n);
-  sums.make(parallel, [&](int64_t at, int64_t len) {
-    return loops.exp_sum(x + at, log ? nullptr : y + at, len, top);
-  });
+  sums.make(parallel, [&](int64_t at, int64_t len) { return loops.exp_sum(x + at, log ? nullptr : y + at, len, top); });
   const double sum = sums.sum();
   const T factor = T(log ? std::log(sum) : 1.0 / sum);
   over_leaves(parallel, n, [&](int64_t at, int64_t len) {
@@ -97,8 +98,8 @@ void softmax_columns(const T* x, T* y, int64_t n, int64_t inner, int64_t width, 
   double sum[kColTile], part[kColTile];
   loops.extreme_cols[0](x, n, inner, width, top);
   for (int64_t k = 0; k < n; k += kRows) {
-    loops.exp_sum_cols(x + k * inner, log ? nullptr : y + k * inner, std::min(kRows, n - k), inner,
-                       width, top, k ? part : sum);
+    loops.exp_sum_cols(x + k * inner, log ? nullptr : y + k * inner, std::min(kRows, n - k), inner, width, top,
+                       k ? part : sum);
     if (k)
       for (int64_t i = 0; i < width; ++i) sum[i] += part[i];
   }
@@ -124,7 +125,8 @@ void grad_row(const T* grad, const T* y, T* out, int64_t n, bool log, bool paral
 }
 
 // row(offset, parallel) for the rows, or column(offset, width) for tiles of columns.
-template <class Row, class Column> void for_lines(const Shape3& s, Row&& row, Column&& column) {
+template <class Row, class Column>
+void for_lines(const Shape3& s, Row&& row, Column&& column) {
   if (s.outer * s.n * s.inner == 0) return;
   LongSection section(s.outer * s.n * s.inner > kLongWork / 4);
   if (s.inner == 1) {
@@ -140,16 +142,16 @@ template <class Row, class Column> void for_lines(const Shape3& s, Row&& row, Co
   // Narrower tiles than kColTile where there would be too few; a column does not know its tile.
   const int64_t tile = s.outer * s.inner >= 8 * kColTile ? kColTile : 128;
   const int64_t tiles = (s.inner + tile - 1) / tile;
-  parallel_for(0, s.outer * tiles, rows_grain(s.n * std::min(tile, s.inner)),
-               [&](int64_t b, int64_t e) {
-                 for (int64_t i = b; i < e; ++i) {
-                   const int64_t first = i % tiles * tile;
-                   column(i / tiles * s.n * s.inner + first, std::min(tile, s.inner - first));
-                 }
-               });
+  parallel_for(0, s.outer * tiles, rows_grain(s.n * std::min(tile, s.inner)), [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) {
+      const int64_t first = i % tiles * tile;
+      column(i / tiles * s.n * s.inner + first, std::min(tile, s.inner - first));
+    }
+  });
 }
 
-template <class T> Tensor forward(const Tensor& x, const Shape3& s, bool log) {
+template <class T>
+Tensor forward(const Tensor& x, const Shape3& s, bool log) {
   Tensor out = empty_like(x);
   const T* from = x.data<T>();
   T* to = out.data<T>();
@@ -162,9 +164,7 @@ template <class T> Tensor forward(const Tensor& x, const Shape3& s, bool log) {
   }
   for_lines(
       s, [&](int64_t at, bool parallel) { softmax_row(from + at, to + at, s.n, log, parallel); },
-      [&](int64_t at, int64_t width) {
-        softmax_columns(from + at, to + at, s.n, s.inner, width, log);
-      });
+      [&](int64_t at, int64_t width) { softmax_columns(from + at, to + at, s.n, s.inner, width, log); });
   return out;
 }
 
@@ -184,8 +184,8 @@ Tensor backward(const Tensor& grad, const Tensor& y, const Shape3& s, bool log) 
 Tensor run_softmax(const Tensor& self, int64_t dim, std::optional<DType> dtype, bool log) {
   const DType result = dtype.value_or(self.dtype());
   if (!is_float(result))
-    fail_not_implemented("\"", log ? "log_softmax" : "softmax", "\" not implemented for '",
-                         scalar_type_name(result), "'; pass dtype=torch.float32");
+    fail_not_implemented("\"", log ? "log_softmax" : "softmax", "\" not implemented for '", scalar_type_name(result),
+                         "'; pass dtype=torch.float32");
   const Shape3 shape(self, dim);
   const DType compute = compute_dtype(result);
   const Tensor x = contiguous(to_dtype(to_dtype(self, result), compute));
@@ -195,16 +195,14 @@ Tensor run_softmax(const Tensor& self, int64_t dim, std::optional<DType> dtype, 
 
 Tensor run_backward(const Tensor& grad, const Tensor& output, int64_t dim, bool log) {
   const char* op = log ? "log_softmax_backward_data" : "softmax_backward_data";
-  TORCHY_CHECK(grad.sizes() == output.sizes(), op, ": grad_output of shape ", grad.sizes(),
-               " for an output of shape ", output.sizes(), "; the shapes must be equal");
-  TORCHY_CHECK(is_float(output.dtype()) && is_float(grad.dtype()), op, ": dtypes ",
-               dtype_name(grad.dtype()), " and ", dtype_name(output.dtype()),
-               "; both must be real floating point");
+  TORCHY_CHECK(grad.sizes() == output.sizes(), op, ": grad_output of shape ", grad.sizes(), " for an output of shape ",
+               output.sizes(), "; the shapes must be equal");
+  TORCHY_CHECK(is_float(output.dtype()) && is_float(grad.dtype()), op, ": dtypes ", dtype_name(grad.dtype()), " and ",
+               dtype_name(output.dtype()), "; both must be real floating point");
   const DType compute = compute_dtype(output.dtype());
   const Tensor g = contiguous(to_dtype(grad, compute)), y = contiguous(to_dtype(output, compute));
   const Shape3 shape(output, dim);
-  Tensor out = compute == DType::Float64 ? backward<double>(g, y, shape, log)
-                                         : backward<float>(g, y, shape, log);
+  Tensor out = compute == DType::Float64 ? backward<double>(g, y, shape, log) : backward<float>(g, y, shape, log);
   return to_dtype(out, output.dtype());
 }
 

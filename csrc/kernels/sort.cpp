@@ -8,7 +8,8 @@ namespace {
 constexpr int64_t kRadixFrom = 512;
 
 // Least significant digit first, 8 bits a pass; passes whose digit is the same everywhere are skipped.
-template <class K> void radix_sort(Keyed<K>* keys, Keyed<K>* spare, int64_t n) {
+template <class K>
+void radix_sort(Keyed<K>* keys, Keyed<K>* spare, int64_t n) {
   constexpr int kDigits = int(sizeof(K));
   uint32_t counts[kDigits][256] = {};
   for (int64_t i = 0; i < n; ++i) {
@@ -33,7 +34,8 @@ template <class K> void radix_sort(Keyed<K>* keys, Keyed<K>* spare, int64_t n) {
 
 }  // namespace
 
-template <class K> void sort_keyed(Keyed<K>* keys, Keyed<K>* spare, int64_t n) {
+template <class K>
+void sort_keyed(Keyed<K>* keys, Keyed<K>* spare, int64_t n) {
   if (n < kRadixFrom) std::sort(keys, keys + n);
   else radix_sort(keys, spare, n);
 }
@@ -48,8 +50,7 @@ constexpr int64_t kSplitFrom = 1 << 16;
 
 // Keys of one long row, made, sorted in two halves and merged into `spare`'s place by position.
 template <class T>
-void sort_long_row(const T* x, int64_t n, bool descending, Keyed<KeyOf<T>>* keys,
-                   Keyed<KeyOf<T>>* spare) {
+void sort_long_row(const T* x, int64_t n, bool descending, Keyed<KeyOf<T>>* keys, Keyed<KeyOf<T>>* spare) {
   const int64_t half = n / 2;
   parallel_for(0, 2, 1, [&](int64_t b, int64_t e) {
     for (int64_t part = b; part < e; ++part) {
@@ -84,8 +85,7 @@ void sort_rows(const LastDim& l, bool descending, T* values, int64_t* indices) {
     for (int64_t r = 0; r < l.rows; ++r) {
       sort_long_row(x + r * n, n, descending, keys.get(), spare.get());
       parallel_for(0, n, kParallelGrain, [&](int64_t b, int64_t e) {
-        store_row(x + r * n, spare.get() + b, e - b, values ? values + r * n + b : nullptr,
-                  indices + r * n + b);
+        store_row(x + r * n, spare.get() + b, e - b, values ? values + r * n + b : nullptr, indices + r * n + b);
       });
     }
     return;
@@ -122,8 +122,7 @@ std::tuple<Tensor, Tensor> run_sort(const Tensor& self, int64_t dim, bool descen
 std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim, bool descending) {
   return run_sort(self, dim, descending, true, "sort");
 }
-std::tuple<Tensor, Tensor> sort_stable(const Tensor& self, std::optional<bool>, int64_t dim,
-                                       bool descending) {
+std::tuple<Tensor, Tensor> sort_stable(const Tensor& self, std::optional<bool>, int64_t dim, bool descending) {
   return run_sort(self, dim, descending, true, "sort");
 }
 Tensor argsort(const Tensor& self, int64_t dim, bool descending) {

@@ -9,21 +9,38 @@
 
 namespace torchy::kernels {
 
-template <int kBytes> struct UIntOf;
-template <> struct UIntOf<1> { using type = uint8_t; };
-template <> struct UIntOf<2> { using type = uint16_t; };
-template <> struct UIntOf<4> { using type = uint32_t; };
-template <> struct UIntOf<8> { using type = uint64_t; };
-template <class T> using KeyOf = typename UIntOf<sizeof(T)>::type;
+template <int kBytes>
+struct UIntOf;
+template <>
+struct UIntOf<1> {
+  using type = uint8_t;
+};
+template <>
+struct UIntOf<2> {
+  using type = uint16_t;
+};
+template <>
+struct UIntOf<4> {
+  using type = uint32_t;
+};
+template <>
+struct UIntOf<8> {
+  using type = uint64_t;
+};
+template <class T>
+using KeyOf = typename UIntOf<sizeof(T)>::type;
 
-template <class T> constexpr bool kIsFloat = std::is_floating_point_v<T> || IsHalf<T>::value;
+template <class T>
+constexpr bool kIsFloat = std::is_floating_point_v<T> || IsHalf<T>::value;
 
-template <class T> bool is_nan(T x) {
+template <class T>
+bool is_nan(T x) {
   if constexpr (IsHalf<T>::value) return float(x) != float(x);
   else return x != x;
 }
 
-template <class T> inline KeyOf<T> sort_key(T x) {
+template <class T>
+inline KeyOf<T> sort_key(T x) {
   using K = KeyOf<T>;
   constexpr K kTop = K(K(1) << (8 * sizeof(K) - 1));
   K bits;
@@ -41,23 +58,32 @@ template <class T> inline KeyOf<T> sort_key(T x) {
 }
 
 // A key with the position it came from; ordered by key, then by position, so no two are equal.
-template <class K> struct Keyed {
+template <class K>
+struct Keyed {
   K key;
   uint32_t at;
   bool operator<(const Keyed& o) const { return key < o.key || (key == o.key && at < o.at); }
 };
-template <> struct Keyed<uint32_t> {
+template <>
+struct Keyed<uint32_t> {
   uint64_t both;
   Keyed() = default;
   Keyed(uint32_t key, uint32_t at) : both(uint64_t(key) << 32 | at) {}
   bool operator<(const Keyed& o) const { return both < o.both; }
 };
-template <class K> inline uint32_t at_of(const Keyed<K>& k) { return k.at; }
+template <class K>
+inline uint32_t at_of(const Keyed<K>& k) {
+  return k.at;
+}
 inline uint32_t at_of(const Keyed<uint32_t>& k) { return uint32_t(k.both); }
-template <class K> inline K key_of(const Keyed<K>& k) { return k.key; }
+template <class K>
+inline K key_of(const Keyed<K>& k) {
+  return k.key;
+}
 inline uint32_t key_of(const Keyed<uint32_t>& k) { return uint32_t(k.both >> 32); }
 
-template <class T> void make_keys(const T* x, int64_t n, bool descending, Keyed<KeyOf<T>>* out) {
+template <class T>
+void make_keys(const T* x, int64_t n, bool descending, Keyed<KeyOf<T>>* out) {
   using K = KeyOf<T>;
   for (int64_t i = 0; i < n; ++i) {
     const K key = sort_key(x[i]);
@@ -112,7 +138,8 @@ struct LastDim {
 };
 
 // f(row) for every row; raw memory only.
-template <class F> void each_row(const LastDim& l, F&& f) {
+template <class F>
+void each_row(const LastDim& l, F&& f) {
   LongSection section(l.rows * l.n > kLongWork / 16);
   const int64_t grain = std::max<int64_t>(1, 4096 / std::max<int64_t>(l.n, 1));
   parallel_for(0, l.rows, grain, [&](int64_t b, int64_t e) {
@@ -126,7 +153,8 @@ inline void check_sortable(const Tensor& t, const char* op) {
 }
 
 // One instance for each element type that has an order.
-template <class F> void visit_sortable(DType d, F&& f) {
+template <class F>
+void visit_sortable(DType d, F&& f) {
   visit_dtype(d, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (!IsComplex<T>::value) f(tag);
@@ -134,7 +162,8 @@ template <class F> void visit_sortable(DType d, F&& f) {
 }
 
 // Sorts keys (already inverted for a descending order); `spare` has room for n.
-template <class K> void sort_keyed(Keyed<K>* keys, Keyed<K>* spare, int64_t n);
+template <class K>
+void sort_keyed(Keyed<K>* keys, Keyed<K>* spare, int64_t n);
 extern template void sort_keyed(Keyed<uint8_t>*, Keyed<uint8_t>*, int64_t);
 extern template void sort_keyed(Keyed<uint16_t>*, Keyed<uint16_t>*, int64_t);
 extern template void sort_keyed(Keyed<uint32_t>*, Keyed<uint32_t>*, int64_t);

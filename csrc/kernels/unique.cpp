@@ -31,7 +31,8 @@ struct Groups {
   }
 };
 
-template <class T> bool same_value(T a, T b) {
+template <class T>
+bool same_value(T a, T b) {
   if constexpr (IsHalf<T>::value) return float(a) == float(b);
   else return a == b;
 }
@@ -68,8 +69,8 @@ Triple unique_flat(const Tensor& self, bool sorted, bool return_inverse, bool re
 }
 
 // Slices along dim as rows of a matrix; compared element by element.
-Triple unique_rows(const Tensor& self, int64_t dim, bool sorted, bool return_inverse,
-                   bool return_counts, const char* op) {
+Triple unique_rows(const Tensor& self, int64_t dim, bool sorted, bool return_inverse, bool return_counts,
+                   const char* op) {
   const int64_t d = wrap_dim(dim, self.ndim());
   TORCHY_CHECK(self.ndim() >= 1, op, ": got a 0-d tensor with dim=; omit dim");
   IntVec sizes(self.sizes()), strides(self.strides());
@@ -95,13 +96,13 @@ Triple unique_rows(const Tensor& self, int64_t dim, bool sorted, bool return_inv
       return false;
     };
     if (sorted) std::stable_sort(order.begin(), order.end(), less);
-    groups.build(n, return_inverse ? inverse.data<int64_t>() : nullptr,
-                 [&](int64_t i) { return order[size_t(i)]; },
-                 [&](int64_t a, int64_t b) {
-                   for (int64_t j = 0; j < width; ++j)
-                     if (!same_value(p[a * width + j], p[b * width + j])) return false;
-                   return true;
-                 });
+    groups.build(
+        n, return_inverse ? inverse.data<int64_t>() : nullptr, [&](int64_t i) { return order[size_t(i)]; },
+        [&](int64_t a, int64_t b) {
+          for (int64_t j = 0; j < width; ++j)
+            if (!same_value(p[a * width + j], p[b * width + j])) return false;
+          return true;
+        });
     sizes[0] = int64_t(groups.firsts.size());
     out = empty(sizes, x.dtype());
     for (size_t i = 0; i < groups.firsts.size(); ++i)
@@ -127,8 +128,7 @@ Triple unique_dim(const Tensor& self, int64_t dim, bool, bool return_inverse, bo
   check_sortable(self, "unique");
   return unique_rows(self, dim, true, return_inverse, return_counts, "unique");
 }
-Triple _unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts,
-                           std::optional<int64_t> dim) {
+Triple _unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts, std::optional<int64_t> dim) {
   check_sortable(self, "unique_consecutive");
   if (dim) return unique_rows(self, *dim, false, return_inverse, return_counts, "unique_consecutive");
   return unique_flat(self, false, return_inverse, return_counts);
@@ -138,8 +138,8 @@ Triple _unique_consecutive(const Tensor& self, bool return_inverse, bool return_
 
 Tensor bincount(const Tensor& self, const Tensor& weights, int64_t minlength) {
   TORCHY_CHECK(self.ndim() == 1 && is_integral(self.dtype()),
-               "bincount: only supports 1-d non-negative integral inputs, got shape ", self.sizes(),
-               " of ", dtype_name(self.dtype()), "; flatten it or convert it to torch.int64");
+               "bincount: only supports 1-d non-negative integral inputs, got shape ", self.sizes(), " of ",
+               dtype_name(self.dtype()), "; flatten it or convert it to torch.int64");
   TORCHY_CHECK(minlength >= 0, "bincount: minlength is ", minlength, "; it should be at least 0");
   TORCHY_CHECK(!weights.defined() || (weights.ndim() == 1 && weights.numel() == self.numel()),
                "bincount: weights of shape ", weights.defined() ? weights.sizes() : IntSpan(),
@@ -164,8 +164,7 @@ Tensor bincount(const Tensor& self, const Tensor& weights, int64_t minlength) {
 
 Tensor histc(const Tensor& self, int64_t bins, const Scalar& min, const Scalar& max) {
   if (!is_float(self.dtype()))
-    fail_not_implemented("\"histc\" not implemented for '", scalar_type_name(self.dtype()),
-                         "'; convert with .float()");
+    fail_not_implemented("\"histc\" not implemented for '", scalar_type_name(self.dtype()), "'; convert with .float()");
   TORCHY_CHECK(bins > 0, "histc: bins must be > 0, but got ", bins);
   const Tensor x = contiguous(to_dtype(self, DType::Float64));
   const double* p = x.data<double>();
@@ -219,8 +218,7 @@ Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool
               const std::optional<std::string>& side, const Tensor& sorter, const char* op) {
   TORCHY_CHECK(!side || *side == "left" || *side == "right", op, ": side is '", side.value_or(""),
                "'; it can only be 'left' or 'right'");
-  TORCHY_CHECK(!side || *side == "right" || !right, op,
-               ": side='left' contradicts right=True; pass one of them");
+  TORCHY_CHECK(!side || *side == "right" || !right, op, ": side='left' contradicts right=True; pass one of them");
   TORCHY_CHECK(sequence.ndim() >= 1, op, ": the sorted sequence is 0-d; it must have a dim");
   TORCHY_CHECK(!sequence.is_complex() && !values.is_complex(), op, ": complex numbers have no order");
   const bool to_right = right || (side && *side == "right");
@@ -230,8 +228,8 @@ Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool
                           IntSpan(sequence.sizes().data(), lead) == IntSpan(values.sizes().data(), lead)),
                op, ": boundaries of shape ", sequence.sizes(), " and values of shape ", values.sizes(),
                "; the first dims must be equal, or the boundaries 1-d");
-  TORCHY_CHECK(!sorter.defined() || (sorter.sizes() == sequence.sizes() && sorter.dtype() == DType::Int64),
-               op, ": sorter must be an int64 tensor of the sequence's shape ", sequence.sizes());
+  TORCHY_CHECK(!sorter.defined() || (sorter.sizes() == sequence.sizes() && sorter.dtype() == DType::Int64), op,
+               ": sorter must be an int64 tensor of the sequence's shape ", sequence.sizes());
   const DType dtype = common_dtype(sequence.dtype(), values.dtype());
   const Tensor seq = contiguous(to_dtype(sequence, dtype)), v = contiguous(to_dtype(values, dtype));
   const Tensor order = sorter.defined() ? contiguous(sorter) : sorter;
@@ -259,9 +257,7 @@ Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool
   return out_int32 ? to_dtype(out, DType::Int32) : out;
 }
 
-Tensor number_tensor(const Scalar& s) {
-  return scalar_tensor(s, s.is_float() ? DType::Float64 : DType::Int64);
-}
+Tensor number_tensor(const Scalar& s) { return scalar_tensor(s, s.is_float() ? DType::Float64 : DType::Int64); }
 
 }  // namespace
 
@@ -274,8 +270,7 @@ Tensor searchsorted_scalar(const Tensor& sorted_sequence, const Scalar& self, bo
   return search(sorted_sequence, number_tensor(self), out_int32, right, side, sorter, "searchsorted");
 }
 Tensor bucketize(const Tensor& self, const Tensor& boundaries, bool out_int32, bool right) {
-  TORCHY_CHECK(boundaries.ndim() == 1, "bucketize: boundaries must be 1-d, got shape ",
-               boundaries.sizes());
+  TORCHY_CHECK(boundaries.ndim() == 1, "bucketize: boundaries must be 1-d, got shape ", boundaries.sizes());
   return search(boundaries, self, out_int32, right, std::nullopt, Tensor(), "bucketize");
 }
 Tensor bucketize_scalar(const Scalar& self, const Tensor& boundaries, bool out_int32, bool right) {

@@ -7,14 +7,14 @@
   return horner(z, -0.333332986f, 0.133319244f, -0.0537838787f, 0.0207960736f, -0.00589522207f);
 }
 [[gnu::always_inline]] inline double tanh_tail(double z) {
-  return long_poly(z, -0.33333333333333126, 0.1333333333329966, -0.053968253949294914,
-                   0.021869488002550005, -0.0088632267773448622, 0.003592037378810772,
-                   -0.0014552153621068353, 0.00058718840609930847, -0.0002303968159521518,
-                   7.931395813253855e-05, -1.7178728913764092e-05);
+  return long_poly(z, -0.33333333333333126, 0.1333333333329966, -0.053968253949294914, 0.021869488002550005,
+                   -0.0088632267773448622, 0.003592037378810772, -0.0014552153621068353, 0.00058718840609930847,
+                   -0.0002303968159521518, 7.931395813253855e-05, -1.7178728913764092e-05);
 }
 
 // ulp: 1.35, 1.35
-template <class T> [[gnu::always_inline]] inline T vtanh(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vtanh(T x) {
   const T a = vabs(x);
   const T z = a * a;
   const T small = a + a * (z * tanh_tail(z));
@@ -30,13 +30,13 @@ template <class T> [[gnu::always_inline]] inline T vtanh(T x) {
   return horner(z, 0.166666672f, 0.0083333496f, 0.000198361595f, 2.81695225e-06f);
 }
 [[gnu::always_inline]] inline double sinh_tail(double z) {
-  return horner(z, 0.16666666666666669, 0.0083333333333331476, 0.00019841269841431873,
-                2.7557319157072242e-06, 2.505212313666478e-08, 1.6057259773173375e-10,
-                7.7587486696648348e-13);
+  return horner(z, 0.16666666666666669, 0.0083333333333331476, 0.00019841269841431873, 2.7557319157072242e-06,
+                2.505212313666478e-08, 1.6057259773173375e-10, 7.7587486696648348e-13);
 }
 
 // ulp: 1.65, 1.6
-template <class T> [[gnu::always_inline]] inline T vsinh(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vsinh(T x) {
   const T a = vabs(x);
   const T z = a * a;
   const T small = a + a * (z * sinh_tail(z));
@@ -45,7 +45,8 @@ template <class T> [[gnu::always_inline]] inline T vsinh(T x) {
 }
 
 // ulp: 1.45, 1.4
-template <class T> [[gnu::always_inline]] inline T vcosh(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vcosh(T x) {
   const T half_exp = exp_shifted(vabs(x), -1);
   return half_exp + T(0.25) / half_exp;
 }
@@ -76,7 +77,8 @@ inline constexpr double kInverseBig = 268435456.0;  // 2^28
 [[gnu::always_inline]] inline float vacosh(float x) { return float(vacosh(double(x))); }
 
 // ulp: 2.0, 1.6
-template <class T> [[gnu::always_inline]] inline T vatanh(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vatanh(T x) {
   const T a = vabs(x);
   const T y = T(0.5) * log1p_above_minus_one((a + a) / (T(1) - a));
   T special = a == T(1) ? std::numeric_limits<T>::infinity() : x - x;

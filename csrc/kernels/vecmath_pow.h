@@ -23,8 +23,7 @@
 [[gnu::always_inline]] inline double split_exponent(double a, double& e) {
   using F = FloatBits<double>;
   const auto u = to_bits(a) + (F::kOne - F::kSqrtHalf);
-  e = from_bits<double>((u >> F::kMantissa) | to_bits(F::kPow2Mantissa)) -
-      (F::kPow2Mantissa + F::kBias);
+  e = from_bits<double>((u >> F::kMantissa) | to_bits(F::kPow2Mantissa)) - (F::kPow2Mantissa + F::kBias);
   return from_bits<double>((u & F::kMantissaMask) + F::kSqrtHalf);
 }
 
@@ -42,17 +41,16 @@
   double e;
   const double m = split_exponent(a, e);
   const double s = (m - 1.0) / (m + 1.0);
-  const double log2_m = s * horner(s * s, 2.8853900817901255, 0.96179667330548668,
-                                   0.57708359167635104, 0.41167231226267603, 0.34073779777831076);
+  const double log2_m = s * horner(s * s, 2.8853900817901255, 0.96179667330548668, 0.57708359167635104,
+                                   0.41167231226267603, 0.34073779777831076);
   double t = pow_exponent(a, y, y * (e + log2_m));
   t = t < -160.0 ? -160.0 : t;
   t = t > 130.0 ? 130.0 : t;
   const double magic = FloatBits<double>::kRound + 1023.0;
   const double rounded = t + magic;
   const double r = t - (rounded - magic);
-  const double p =
-      horner(r, 1.0000000005684917, 0.69314720618780856, 0.24022646817864635, 0.055503277994196708,
-             0.009618493723886316, 0.0013400326600866656, 0.00015345349389388085);
+  const double p = horner(r, 1.0000000005684917, 0.69314720618780856, 0.24022646817864635, 0.055503277994196708,
+                          0.009618493723886316, 0.0013400326600866656, 0.00015345349389388085);
   return float(pow_specials(x, y, p * power_of_two(rounded)));
 }
 
@@ -72,9 +70,8 @@
   double z, z_low;
   two_product(s, s, z, z_low);
   z_low = z_low + 2.0 * s * s_low;
-  const double rest = z * horner(z, 0.57707801635558509, 0.41219858311137164, 0.32059889790758039,
-                                 0.26230819920301984, 0.22195223784399534, 0.19240243600490872,
-                                 0.16843109569992396, 0.17297265381478516);
+  const double rest = z * horner(z, 0.57707801635558509, 0.41219858311137164, 0.32059889790758039, 0.26230819920301984,
+                                 0.22195223784399534, 0.19240243600490872, 0.16843109569992396, 0.17297265381478516);
   const double q = 0.96179669392597555 + rest;
   const double q_low = (rest - (q - 0.96179669392597555)) + 5.0577616648125907e-17;
   double w, w_low;

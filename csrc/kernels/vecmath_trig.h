@@ -5,11 +5,14 @@
 
 // The reduction subtracts n pi/2 as a sum of parts so short that the products are exact; beyond
 // kLimit the bits no longer suffice.
-template <class T> struct TrigReduce;
-template <> struct TrigReduce<float> {
+template <class T>
+struct TrigReduce;
+template <>
+struct TrigReduce<float> {
   static constexpr float kLimit = 1e4f;
 };
-template <> struct TrigReduce<double> {
+template <>
+struct TrigReduce<double> {
   static constexpr double kLimit = 5e6;
 };
 
@@ -32,15 +35,15 @@ template <> struct TrigReduce<double> {
   return horner(z, -0.166666538f, 0.00833214633f, -0.000195133398f);
 }
 [[gnu::always_inline]] inline double sin_tail(double z) {
-  return horner(z, -0.1666666666666663, 0.0083333333333217904, -0.00019841269829313826,
-                2.7557313521731763e-06, -2.505073158911259e-08, 1.5895262426681803e-10);
+  return horner(z, -0.1666666666666663, 0.0083333333333217904, -0.00019841269829313826, 2.7557313521731763e-06,
+                -2.505073158911259e-08, 1.5895262426681803e-10);
 }
 [[gnu::always_inline]] inline float cos_tail(float z) {
   return horner(z, 0.0416666456f, -0.00138872967f, 2.44309249e-05f);
 }
 [[gnu::always_inline]] inline double cos_tail(double z) {
-  return horner(z, 0.041666666666666588, -0.001388888888887257, 2.4801587288539569e-05,
-                -2.7557314086970694e-07, 2.0875688013860099e-09, -1.1357858583345161e-11);
+  return horner(z, 0.041666666666666588, -0.001388888888887257, 2.4801587288539569e-05, -2.7557314086970694e-07,
+                2.0875688013860099e-09, -1.1357858583345161e-11);
 }
 
 template <class T>
@@ -52,8 +55,7 @@ template <class T>
 
 // sin and cos of a - n pi/2 for a >= 0, and n in the low bits of quadrant.
 template <class T>
-[[gnu::always_inline]] inline void sin_cos_parts(T a, T& sine, T& cosine,
-                                                 typename FloatBits<T>::UInt& quadrant) {
+[[gnu::always_inline]] inline void sin_cos_parts(T a, T& sine, T& cosine, typename FloatBits<T>::UInt& quadrant) {
   const T rounded = a * T(0.63661977236758134) + FloatBits<T>::kRound;
   quadrant = to_bits(rounded);
   T r, low;
@@ -63,14 +65,14 @@ template <class T>
 
 // The second lowest bit of quadrant as a sign.
 template <class T>
-[[gnu::always_inline]] inline typename FloatBits<T>::UInt quadrant_sign(
-    typename FloatBits<T>::UInt quadrant) {
+[[gnu::always_inline]] inline typename FloatBits<T>::UInt quadrant_sign(typename FloatBits<T>::UInt quadrant) {
   return (quadrant << (8 * sizeof(T) - 2)) & FloatBits<T>::kSign;
 }
 
 // vsin, vcos and vtan are right for |x| <= TrigReduce<T>::kLimit, infinities and NaN; for all other
 // x use the block functions. ulp: 1.05, 1.0 for sin and cos, 2.7, 2.5 for tan
-template <class T> [[gnu::always_inline]] inline T vsin(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vsin(T x) {
   T sine, cosine;
   typename FloatBits<T>::UInt quadrant;
   sin_cos_parts(vabs(x), sine, cosine, quadrant);
@@ -78,7 +80,8 @@ template <class T> [[gnu::always_inline]] inline T vsin(T x) {
   return from_bits<T>(to_bits(y) ^ quadrant_sign<T>(quadrant) ^ (to_bits(x) & FloatBits<T>::kSign));
 }
 
-template <class T> [[gnu::always_inline]] inline T vcos(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vcos(T x) {
   T sine, cosine;
   typename FloatBits<T>::UInt quadrant;
   sin_cos_parts(vabs(x), sine, cosine, quadrant);
@@ -86,7 +89,8 @@ template <class T> [[gnu::always_inline]] inline T vcos(T x) {
   return from_bits<T>(to_bits(y) ^ quadrant_sign<T>(quadrant + 1));
 }
 
-template <class T> [[gnu::always_inline]] inline T vtan(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vtan(T x) {
   T sine, cosine;
   typename FloatBits<T>::UInt quadrant;
   sin_cos_parts(vabs(x), sine, cosine, quadrant);
@@ -96,7 +100,8 @@ template <class T> [[gnu::always_inline]] inline T vtan(T x) {
 }
 
 // True when every element of in is small enough for the fast path (or infinite or NaN).
-template <class T> inline bool all_within(const T* in, int64_t n, T limit) {
+template <class T>
+inline bool all_within(const T* in, int64_t n, T limit) {
   using Int = typename FloatBits<T>::Int;
   const Int low = Int(to_bits(limit));
   const Int high = Int(to_bits(std::numeric_limits<T>::infinity()));
@@ -111,19 +116,29 @@ template <class T> inline bool all_within(const T* in, int64_t n, T limit) {
 inline constexpr int64_t kTrigChunk = 512;
 
 struct SinFunction {
-  template <class T> [[gnu::always_inline]] static T fast(T x) { return vsin(x); }
+  template <class T>
+  [[gnu::always_inline]] static T fast(T x) {
+    return vsin(x);
+  }
   static double exact(double x) { return std::sin(x); }
 };
 struct CosFunction {
-  template <class T> [[gnu::always_inline]] static T fast(T x) { return vcos(x); }
+  template <class T>
+  [[gnu::always_inline]] static T fast(T x) {
+    return vcos(x);
+  }
   static double exact(double x) { return std::cos(x); }
 };
 struct TanFunction {
-  template <class T> [[gnu::always_inline]] static T fast(T x) { return vtan(x); }
+  template <class T>
+  [[gnu::always_inline]] static T fast(T x) {
+    return vtan(x);
+  }
   static double exact(double x) { return std::tan(x); }
 };
 
-template <class Function> inline void trig_chunk(const double* in, double* out, int64_t n) {
+template <class Function>
+inline void trig_chunk(const double* in, double* out, int64_t n) {
   if (all_within(in, n, TrigReduce<double>::kLimit)) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) out[i] = Function::fast(in[i]);
@@ -132,7 +147,8 @@ template <class Function> inline void trig_chunk(const double* in, double* out, 
   }
 }
 
-template <class Function> inline void trig_chunk(const float* in, float* out, int64_t n) {
+template <class Function>
+inline void trig_chunk(const float* in, float* out, int64_t n) {
   if (all_within(in, n, TrigReduce<float>::kLimit)) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) out[i] = Function::fast(in[i]);
@@ -145,25 +161,30 @@ template <class Function> inline void trig_chunk(const float* in, float* out, in
 }
 
 // Right for every argument: a chunk with a large one takes a slower path. in == out is allowed.
-template <class Function, class T> inline void trig_block(const T* in, T* out, int64_t n) {
+template <class Function, class T>
+inline void trig_block(const T* in, T* out, int64_t n) {
   for (int64_t start = 0; start < n; start += kTrigChunk) {
     const int64_t rest = n - start;
     trig_chunk<Function>(in + start, out + start, rest < kTrigChunk ? rest : kTrigChunk);
   }
 }
 
-template <class T> inline void vsin_block(const T* in, T* out, int64_t n) {
+template <class T>
+inline void vsin_block(const T* in, T* out, int64_t n) {
   trig_block<SinFunction>(in, out, n);
 }
-template <class T> inline void vcos_block(const T* in, T* out, int64_t n) {
+template <class T>
+inline void vcos_block(const T* in, T* out, int64_t n) {
   trig_block<CosFunction>(in, out, n);
 }
-template <class T> inline void vtan_block(const T* in, T* out, int64_t n) {
+template <class T>
+inline void vtan_block(const T* in, T* out, int64_t n) {
   trig_block<TanFunction>(in, out, n);
 }
 
 // sin(pi a) and cos(pi a) for any a >= 0, as +-sine or +-cosine according to the quadrant.
-template <class T> [[gnu::always_inline]] inline void sin_cos_pi(T a, T& sine, T& cosine) {
+template <class T>
+[[gnu::always_inline]] inline void sin_cos_pi(T a, T& sine, T& cosine) {
   using F = FloatBits<T>;
   const T b = a - T(2) * std::floor(T(0.5) * a);
   const T rounded = T(2) * b + F::kRound;
@@ -178,7 +199,8 @@ template <class T> [[gnu::always_inline]] inline void sin_cos_pi(T a, T& sine, T
 }
 
 // sin(pi x) / (pi x), 1 at 0, exactly 0 at the other integers. ulp: 3.3, 3.3
-template <class T> [[gnu::always_inline]] inline T vsinc(T x) {
+template <class T>
+[[gnu::always_inline]] inline T vsinc(T x) {
   const T a = vabs(x);
   T sine, cosine;
   sin_cos_pi(a, sine, cosine);

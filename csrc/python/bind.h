@@ -24,7 +24,8 @@ void register_errors();
 namespace nanobind::detail {
 
 // Tensor <-> torchy.Tensor; None is an undefined tensor.
-template <> struct type_caster<torchy::Tensor> {
+template <>
+struct type_caster<torchy::Tensor> {
   NB_TYPE_CASTER(torchy::Tensor, const_name("Tensor"))
   bool from_python(handle src, uint8_t, cleanup_list*) noexcept {
     if (src.is_none()) {

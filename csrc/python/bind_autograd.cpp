@@ -10,9 +10,7 @@ void register_errors() {
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {
       std::rethrow_exception(p);
-    } catch (const Error& e) {
-      translate_exception();
-    }
+    } catch (const Error& e) { translate_exception(); }
   });
 }
 
@@ -36,8 +34,9 @@ void bind_autograd(nb::module_& m) {
   register_errors();
   m.def("is_grad_enabled", [] { return grad_enabled(); }, "Whether operations are recorded in this thread.");
   m.def("_set_grad_enabled", [](bool on) { set_flag(kNoGrad, !on); });
-  m.def("is_inference_mode_enabled", [] { return (tls.flags & kInference) != 0; },
-        "Whether inference_mode is on in this thread.");
+  m.def(
+      "is_inference_mode_enabled", [] { return (tls.flags & kInference) != 0; },
+      "Whether inference_mode is on in this thread.");
   m.def("_set_inference_mode", [](bool on) { set_flag(kInference, on); });
   m.def("_tls_flags", [] { return tls.flags; });
   m.def("_set_tls_flags", [](uint32_t flags) { tls.flags = flags; });

@@ -64,7 +64,8 @@ void attach(const std::string& name, nb::object backward, const TensorList& inpu
       check_inplace(t, true, name.c_str());
       mark_written(t, "autograd.Function (mark_dirty)");
       if (t->base) {
-        TORCHY_CHECK(outputs.size() == 1 && !inputs.empty() && inputs[0].is_same(t), name, ": a view changed in place "
+        TORCHY_CHECK(outputs.size() == 1 && !inputs.empty() && inputs[0].is_same(t), name,
+                     ": a view changed in place "
                      "(mark_dirty) must be the first input and the only output; clone() it, or return one tensor");
         rebase_history(t, hold);
         continue;

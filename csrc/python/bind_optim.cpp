@@ -33,13 +33,15 @@ bool fast_dtype(DType d) {
   return d == DType::Float32 || d == DType::Float64 || d == DType::Complex64 || d == DType::Complex128;
 }
 
-template <class F> void over_elements(const Tensor& p, F f) {
+template <class F>
+void over_elements(const Tensor& p, F f) {
   int64_t n = p.numel() * (p.is_complex() ? 2 : 1);
   LongSection section(n > kLongWork);
   parallel_for(0, n, kGrain, f);
 }
 
-template <class F> void with_real(DType d, F f) {
+template <class F>
+void with_real(DType d, F f) {
   if (to_real(d) == DType::Float32) f(float(0));
   else f(double(0));
 }
@@ -50,7 +52,8 @@ nb::object finish(nb::list left) {
 }
 
 void check_written(const Tensor& p, const char* op) {
-  TORCHY_CHECK(!(grad_enabled() && requires_grad(p)), op, ": a leaf Variable that requires grad is being used in an "
+  TORCHY_CHECK(!(grad_enabled() && requires_grad(p)), op,
+               ": a leaf Variable that requires grad is being used in an "
                "in-place operation; call step() under torch.no_grad()");
 }
 

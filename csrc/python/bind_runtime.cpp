@@ -41,9 +41,7 @@ std::string find_blas() {
   nb::gil_scoped_acquire gil;
   try {
     return nb::cast<std::string>(nb::module_::import_("torchy._blas").attr("find")());
-  } catch (nb::python_error&) {
-    return std::string();
-  }
+  } catch (nb::python_error&) { return std::string(); }
 }
 
 }  // namespace
@@ -57,24 +55,31 @@ void bind_runtime(nb::module_& m) {
     set_num_threads(n);
     blas::match_threads();
   });
-  m.def("promote_types", [](nb::handle a, nb::handle b) {
-    return dtype_handle(promote_types(unwrap_dtype(a.ptr()), unwrap_dtype(b.ptr())));
-  }, "The smallest dtype both convert to.");
-  m.def("can_cast", [](nb::handle from, nb::handle to) {
-    return can_cast(unwrap_dtype(from.ptr()), unwrap_dtype(to.ptr()));
-  }, nb::arg("from_"), nb::arg("to"), "Whether a result of one dtype may be written into another.");
-  m.def("result_type", [](nb::handle a, nb::handle b) {
-    auto operand = [](nb::handle h) {
-      if (is_tensor(h.ptr())) return Operand(impl_of(h.ptr()));
-      Scalar s;
-      if (!to_scalar(h.ptr(), s)) {
-        if (PyErr_Occurred()) throw PythonError();
-        fail_type("result_type(): expected a Tensor or Number, not ", Py_TYPE(h.ptr())->tp_name);
-      }
-      return Operand(s);
-    };
-    return dtype_handle(result_type(operand(a), operand(b)));
-  }, "The dtype an arithmetic operation on both computes in.");
+  m.def(
+      "promote_types",
+      [](nb::handle a, nb::handle b) {
+        return dtype_handle(promote_types(unwrap_dtype(a.ptr()), unwrap_dtype(b.ptr())));
+      },
+      "The smallest dtype both convert to.");
+  m.def(
+      "can_cast",
+      [](nb::handle from, nb::handle to) { return can_cast(unwrap_dtype(from.ptr()), unwrap_dtype(to.ptr())); },
+      nb::arg("from_"), nb::arg("to"), "Whether a result of one dtype may be written into another.");
+  m.def(
+      "result_type",
+      [](nb::handle a, nb::handle b) {
+        auto operand = [](nb::handle h) {
+          if (is_tensor(h.ptr())) return Operand(impl_of(h.ptr()));
+          Scalar s;
+          if (!to_scalar(h.ptr(), s)) {
+            if (PyErr_Occurred()) throw PythonError();
+            fail_type("result_type(): expected a Tensor or Number, not ", Py_TYPE(h.ptr())->tp_name);
+          }
+          return Operand(s);
+        };
+        return dtype_handle(result_type(operand(a), operand(b)));
+      },
+      "The dtype an arithmetic operation on both computes in.");
   m.def("_broadcast_shapes", [](const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
     return nb::steal(size_object(broadcast_shapes(a, b, "broadcast_shapes")));
   });

@@ -12,7 +12,8 @@ int64_t next_hook_id = 1;
 
 Tensor hook_result(PyObject* result, const char* who) {
   if (result == Py_None) return Tensor();
-  if (!is_tensor(result)) fail_type(who, ": expected a Tensor or None from the hook, but got ", Py_TYPE(result)->tp_name);
+  if (!is_tensor(result))
+    fail_type(who, ": expected a Tensor or None from the hook, but got ", Py_TYPE(result)->tp_name);
   return unwrap(result);
 }
 
@@ -83,8 +84,7 @@ struct PyNodeHook final : NodeHook {
 
 // A handle keeps nothing alive: neither the hook nor what carries it.
 struct PyHandle {
-  PyObject_HEAD
-  std::weak_ptr<Hook>* hook;
+  PyObject_HEAD std::weak_ptr<Hook>* hook;
   int64_t id;
 };
 PyTypeObject* handle_type = nullptr;
@@ -117,11 +117,10 @@ void handle_dealloc(PyObject* self) {
 
 PyObject* handle_id(PyObject* self, void*) { return PyLong_FromLongLong(reinterpret_cast<PyHandle*>(self)->id); }
 
-PyMethodDef handle_methods[] = {
-    {"remove", handle_remove, METH_NOARGS, "Remove the hook; a second call does nothing."},
-    {"__enter__", handle_enter, METH_NOARGS, nullptr},
-    {"__exit__", handle_exit, METH_VARARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef handle_methods[] = {{"remove", handle_remove, METH_NOARGS, "Remove the hook; a second call does nothing."},
+                                {"__enter__", handle_enter, METH_NOARGS, nullptr},
+                                {"__exit__", handle_exit, METH_VARARGS, nullptr},
+                                {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef handle_properties[] = {{"id", handle_id, nullptr, nullptr, nullptr},
                                    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
@@ -131,7 +130,8 @@ void check_callable(PyObject* fn) {
 
 }  // namespace
 
-template <class H> static PyObject* add_hook(HookList<H>& list, std::shared_ptr<H> hook) {
+template <class H>
+static PyObject* add_hook(HookList<H>& list, std::shared_ptr<H> hook) {
   purge_removed(list);
   list.push_back(hook);
   return make_handle(hook);
@@ -174,7 +174,8 @@ PyObject* add_node_hook(Node* node, PyObject* fn, bool pre) {
 
 namespace {
 // Calls f on every list of hooks that only the tensor's wrapper keeps alive.
-template <class F> int for_owned_hooks(TensorImpl* t, F&& f) {
+template <class F>
+int for_owned_hooks(TensorImpl* t, F&& f) {
   AutogradMeta* m = t && t->use_count() == 1 ? meta_of(t) : nullptr;
   if (!m) return 0;
   if (int rc = f(m->hooks)) return rc;

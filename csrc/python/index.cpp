@@ -10,8 +10,9 @@ namespace torchy::python {
 namespace {
 
 [[noreturn]] void no_dims() {
-  fail_index("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
-             "0-dim tensor to a number");
+  fail_index(
+      "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+      "0-dim tensor to a number");
 }
 
 // An exact int that fits; anything else goes the long way, which also knows the errors.

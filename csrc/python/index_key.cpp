@@ -10,8 +10,10 @@ namespace torchy::python {
 namespace {
 
 [[noreturn]] void bad_key(PyObject* item, bool type_error = false) {
-  const std::string text = str_cat("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
-                                   "valid indices (got ", Py_TYPE(item)->tp_name, ")");
+  const std::string text = str_cat(
+      "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
+      "valid indices (got ",
+      Py_TYPE(item)->tp_name, ")");
   if (type_error) fail_type(text);
   fail_index(text);
 }
@@ -58,7 +60,8 @@ bool reads_as_tuple(PyObject* key) {
     if (!is_tensor(o) && !PySlice_Check(o) && o != Py_Ellipsis && o != Py_None && !PySequence_Check(o)) continue;
     if (PyErr_WarnEx(PyExc_UserWarning,
                      "Using a non-tuple sequence for multidimensional indexing is deprecated: x[seq] is read as "
-                     "x[tuple(seq)]; write that, or x[torch.tensor(seq)]", 1) < 0)
+                     "x[tuple(seq)]; write that, or x[torch.tensor(seq)]",
+                     1) < 0)
       throw PythonError();
     return true;
   }
@@ -182,9 +185,7 @@ Tensor apply_slice(const Tensor& self, int64_t dim, PyObject* slice, bool skip_w
 }
 
 Indexed apply_key(const Tensor& self, PyObject* key) {
-  if (PyTuple_Check(key)) {
-    return KeyReader(self, &PyTuple_GET_ITEM(key, 0), PyTuple_GET_SIZE(key)).read();
-  }
+  if (PyTuple_Check(key)) { return KeyReader(self, &PyTuple_GET_ITEM(key, 0), PyTuple_GET_SIZE(key)).read(); }
   if (!is_tensor(key) && !is_text(key) && reads_as_tuple(key)) {
     Ref items(check_python(PySequence_Tuple(key)));
     return KeyReader(self, &PyTuple_GET_ITEM(items.get(), 0), PyTuple_GET_SIZE(items.get())).read();

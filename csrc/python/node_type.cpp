@@ -16,8 +16,7 @@ namespace torchy::python {
 namespace {
 
 struct PyNode {
-  PyObject_HEAD
-  Node* node;  // counted
+  PyObject_HEAD Node* node;  // counted
   PyObject* weakrefs;
 };
 PyTypeObject* node_type = nullptr;
@@ -122,9 +121,8 @@ PyGetSetDef node_properties[] = {
     {"op", node_op, nullptr, "The operation's name in the table.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMemberDef node_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(PyNode, weakrefs), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyNode, weakrefs), READONLY, nullptr},
+                              {nullptr, 0, 0, 0, nullptr}};
 
 }  // namespace
 

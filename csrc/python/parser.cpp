@@ -51,34 +51,56 @@ bool is_scalar_like(PyObject* o) {
 
 bool fits(ArgKind kind, PyObject* o) {
   switch (kind) {
-    case kArgTensor: return is_tensor(o);
-    case kArgOptTensor: return o == Py_None || is_tensor(o);
-    case kArgTensorList: return all_tensors(o, false);
-    case kArgOptTensorList: return all_tensors(o, true);
-    case kArgOperand: return is_tensor(o) || is_number(o);
-    case kArgScalar: return is_scalar_like(o);
-    case kArgOptScalar: return o == Py_None || is_scalar_like(o);
-    case kArgInt: return is_int(o);
-    case kArgOptInt: return o == Py_None || is_int(o);
-    case kArgIntList: return is_int(o) || all_ints(o);
-    case kArgOptIntList: return o == Py_None || is_int(o) || all_ints(o);
-    case kArgFloat: return is_number(o) && !PyComplex_Check(o);
-    case kArgOptFloat: return o == Py_None || (is_number(o) && !PyComplex_Check(o));
-    case kArgBool: return PyBool_Check(o);
-    case kArgOptBool: return o == Py_None || PyBool_Check(o);
-    case kArgStr: return PyUnicode_Check(o);
-    case kArgOptStr: return o == Py_None || PyUnicode_Check(o);
-    case kArgDType: return is_dtype(o) || PyType_Check(o);
-    case kArgOptDType: return o == Py_None || is_dtype(o) || PyType_Check(o);
-    default: return o == Py_None || std::strstr(Py_TYPE(o)->tp_name, "Generator") != nullptr;
+    case kArgTensor:
+      return is_tensor(o);
+    case kArgOptTensor:
+      return o == Py_None || is_tensor(o);
+    case kArgTensorList:
+      return all_tensors(o, false);
+    case kArgOptTensorList:
+      return all_tensors(o, true);
+    case kArgOperand:
+      return is_tensor(o) || is_number(o);
+    case kArgScalar:
+      return is_scalar_like(o);
+    case kArgOptScalar:
+      return o == Py_None || is_scalar_like(o);
+    case kArgInt:
+      return is_int(o);
+    case kArgOptInt:
+      return o == Py_None || is_int(o);
+    case kArgIntList:
+      return is_int(o) || all_ints(o);
+    case kArgOptIntList:
+      return o == Py_None || is_int(o) || all_ints(o);
+    case kArgFloat:
+      return is_number(o) && !PyComplex_Check(o);
+    case kArgOptFloat:
+      return o == Py_None || (is_number(o) && !PyComplex_Check(o));
+    case kArgBool:
+      return PyBool_Check(o);
+    case kArgOptBool:
+      return o == Py_None || PyBool_Check(o);
+    case kArgStr:
+      return PyUnicode_Check(o);
+    case kArgOptStr:
+      return o == Py_None || PyUnicode_Check(o);
+    case kArgDType:
+      return is_dtype(o) || PyType_Check(o);
+    case kArgOptDType:
+      return o == Py_None || is_dtype(o) || PyType_Check(o);
+    default:
+      return o == Py_None || std::strstr(Py_TYPE(o)->tp_name, "Generator") != nullptr;
   }
 }
 
 const char* kind_name(ArgKind kind) {
   static const char* names[] = {
-      "Tensor", "Tensor or None", "tuple of Tensors", "tuple of Tensors or None", "Tensor or Number", "Number",
-      "Number or None", "int", "int or None", "tuple of ints", "tuple of ints or None", "float", "float or None",
-      "bool", "bool or None", "str", "str or None", "torch.dtype", "torch.dtype or None", "Generator or None"};
+      "Tensor",           "Tensor or None", "tuple of Tensors",      "tuple of Tensors or None",
+      "Tensor or Number", "Number",         "Number or None",        "int",
+      "int or None",      "tuple of ints",  "tuple of ints or None", "float",
+      "float or None",    "bool",           "bool or None",          "str",
+      "str or None",      "torch.dtype",    "torch.dtype or None",   "Generator or None"};
   return names[kind];
 }
 
@@ -104,8 +126,7 @@ static bool takes_varargs(const Signature& sig, bool has_self) {
   return positional == 1;
 }
 
-bool match(const Signature& sig, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-           Args& out) {
+bool match(const Signature& sig, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Args& out) {
   std::memset(out.slots_, 0, sizeof(PyObject*) * size_t(sig.count));
   int filled = 0;
   if (self) out.slots_[filled++] = self;
@@ -147,8 +168,8 @@ bool match(const Signature& sig, PyObject* self, PyObject* const* args, Py_ssize
         out.requires_grad_ = PyObject_IsTrue(value) == 1;
       } else if ((sig.flags & kSigFactory) && kw_is(name, "device")) {
         check_device(value);
-      } else if (!((sig.flags & kSigFactory) && (kw_is(name, "layout") || kw_is(name, "pin_memory") ||
-                                                 kw_is(name, "memory_format")))) {
+      } else if (!((sig.flags & kSigFactory) &&
+                   (kw_is(name, "layout") || kw_is(name, "pin_memory") || kw_is(name, "memory_format")))) {
         return false;
       }
     }
@@ -179,8 +200,8 @@ std::string describe(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObje
     int at = self ? 1 : 0;
     for (Py_ssize_t i = 0; i < n; ++i, ++at) {
       if (at >= sig->count || sig->params[at].kwonly)
-        fail_type(set.name, "(): takes ", at - (self ? 1 : 0), " positional arguments but ", n, " were given; expected ",
-                  sig->text);
+        fail_type(set.name, "(): takes ", at - (self ? 1 : 0), " positional arguments but ", n,
+                  " were given; expected ", sig->text);
       if (!fits(sig->params[at].kind, args[i]))
         fail_type(set.name, "(): argument '", sig->params[at].name, "' (position ", i + 1, ") must be ",
                   kind_name(sig->params[at].kind), ", not ", Py_TYPE(args[i])->tp_name);
@@ -193,15 +214,15 @@ std::string describe(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObje
       for (int i = 0; i < sig->count; ++i) {
         if (!same_name(sig->params[i].name, name)) continue;
         known = true;
-        if (given[size_t(i)])
-          fail_type(set.name, "(): argument '", sig->params[i].name, "' was given twice");
+        if (given[size_t(i)]) fail_type(set.name, "(): argument '", sig->params[i].name, "' was given twice");
         given[size_t(i)] = true;
         if (!fits(sig->params[i].kind, args[n + k]))
           fail_type(set.name, "(): argument '", sig->params[i].name, "' must be ", kind_name(sig->params[i].kind),
                     ", not ", Py_TYPE(args[n + k])->tp_name);
       }
       if (!known && !kw_is(name, "out") && !kw_is(name, "device") && !kw_is(name, "requires_grad"))
-        fail_type(set.name, "(): got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'; expected ", sig->text);
+        fail_type(set.name, "(): got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'; expected ",
+                  sig->text);
     }
     for (int i = 0; i < sig->count; ++i)
       if (!given[size_t(i)] && !sig->params[i].has_default)

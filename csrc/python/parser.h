@@ -10,9 +10,26 @@ class Generator;
 namespace torchy::python {
 
 enum ArgKind : uint8_t {
-  kArgTensor, kArgOptTensor, kArgTensorList, kArgOptTensorList, kArgOperand, kArgScalar, kArgOptScalar,
-  kArgInt, kArgOptInt, kArgIntList, kArgOptIntList, kArgFloat, kArgOptFloat, kArgBool, kArgOptBool,
-  kArgStr, kArgOptStr, kArgDType, kArgOptDType, kArgOptGenerator,
+  kArgTensor,
+  kArgOptTensor,
+  kArgTensorList,
+  kArgOptTensorList,
+  kArgOperand,
+  kArgScalar,
+  kArgOptScalar,
+  kArgInt,
+  kArgOptInt,
+  kArgIntList,
+  kArgOptIntList,
+  kArgFloat,
+  kArgOptFloat,
+  kArgBool,
+  kArgOptBool,
+  kArgStr,
+  kArgOptStr,
+  kArgDType,
+  kArgOptDType,
+  kArgOptGenerator,
 };
 enum SignatureFlag : uint8_t {
   kSigDifferentiable = 1,
@@ -55,9 +72,7 @@ class Args {
   TensorList opt_tensor_list(int i) const { return tensor_list(i); }
   Operand operand(int i) const;
   Scalar scalar(int i) const;
-  std::optional<Scalar> opt_scalar(int i) const {
-    return present(i) ? std::optional<Scalar>(scalar(i)) : std::nullopt;
-  }
+  std::optional<Scalar> opt_scalar(int i) const { return present(i) ? std::optional<Scalar>(scalar(i)) : std::nullopt; }
   int64_t integer(int i) const;
   std::optional<int64_t> opt_integer(int i) const {
     return present(i) ? std::optional<int64_t>(integer(i)) : std::nullopt;
@@ -67,21 +82,15 @@ class Args {
     return present(i) ? std::optional<IntVec>(int_list(i)) : std::nullopt;
   }
   double number(int i) const;
-  std::optional<double> opt_number(int i) const {
-    return present(i) ? std::optional<double>(number(i)) : std::nullopt;
-  }
+  std::optional<double> opt_number(int i) const { return present(i) ? std::optional<double>(number(i)) : std::nullopt; }
   bool boolean(int i) const { return slots_[i] == Py_True; }
-  std::optional<bool> opt_boolean(int i) const {
-    return present(i) ? std::optional<bool>(boolean(i)) : std::nullopt;
-  }
+  std::optional<bool> opt_boolean(int i) const { return present(i) ? std::optional<bool>(boolean(i)) : std::nullopt; }
   std::string text(int i) const;
   std::optional<std::string> opt_text(int i) const {
     return present(i) ? std::optional<std::string>(text(i)) : std::nullopt;
   }
   DType dtype(int i) const { return unwrap_dtype(slots_[i]); }
-  std::optional<DType> opt_dtype(int i) const {
-    return present(i) ? std::optional<DType>(dtype(i)) : std::nullopt;
-  }
+  std::optional<DType> opt_dtype(int i) const { return present(i) ? std::optional<DType>(dtype(i)) : std::nullopt; }
   Generator* generator(int i) const;
 
  private:
@@ -96,8 +105,7 @@ class Args {
 };
 
 // Calls the first signature that fits, or raises a TypeError that lists what would.
-PyObject* dispatch(const Overloads& set, PyObject* self, PyObject* const* args, Py_ssize_t n,
-                   PyObject* kwnames);
+PyObject* dispatch(const Overloads& set, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
 
 bool is_number(PyObject* o);
 IntVec int_vec_from(PyObject* o);

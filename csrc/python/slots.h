@@ -30,7 +30,8 @@ inline bool to_operand(PyObject* o, Operand& out) {
   return true;
 }
 
-template <class F> PyObject* binary_slot(PyObject* a, PyObject* b, F f) {
+template <class F>
+PyObject* binary_slot(PyObject* a, PyObject* b, F f) {
   TORCHY_TRY
   Operand x(0), y(0);
   if (!to_operand(a, x) || !to_operand(b, y)) {
@@ -41,7 +42,8 @@ template <class F> PyObject* binary_slot(PyObject* a, PyObject* b, F f) {
   TORCHY_CATCH(nullptr)
 }
 
-template <class F> PyObject* inplace_slot(PyObject* a, PyObject* b, F f) {
+template <class F>
+PyObject* inplace_slot(PyObject* a, PyObject* b, F f) {
   TORCHY_TRY
   Operand y(0);
   if (!is_tensor(a) || !to_operand(b, y)) {
@@ -53,14 +55,16 @@ template <class F> PyObject* inplace_slot(PyObject* a, PyObject* b, F f) {
   TORCHY_CATCH(nullptr)
 }
 
-template <class F> PyObject* unary_slot(PyObject* a, F f) {
+template <class F>
+PyObject* unary_slot(PyObject* a, F f) {
   TORCHY_TRY
   return wrap(f(unwrap(a)));
   TORCHY_CATCH(nullptr)
 }
 
 // == and != with something that is no tensor or number are decided by Python (identity).
-template <class F> PyObject* compare_slot(PyObject* a, PyObject* b, int, F f) {
+template <class F>
+PyObject* compare_slot(PyObject* a, PyObject* b, int, F f) {
   return binary_slot(a, b, f);
 }
 

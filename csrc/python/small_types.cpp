@@ -9,8 +9,7 @@ namespace torchy::python {
 namespace {
 
 struct PyDType {
-  PyObject_HEAD
-  DType value;
+  PyObject_HEAD DType value;
 };
 PyTypeObject* dtype_type = nullptr;
 PyObject* dtypes[kNumDTypes];
@@ -21,22 +20,20 @@ DType dtype_of(PyObject* o) { return reinterpret_cast<PyDType*>(o)->value; }
 PyObject* dtype_repr(PyObject* self) { return PyUnicode_FromFormat("torch.%s", dtype_name(dtype_of(self))); }
 PyObject* dtype_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(dtype_name(dtype_of(self))); }
 PyObject* dtype_to_real(PyObject* self, PyObject*) { return Py_NewRef(dtypes[int(to_real(dtype_of(self)))]); }
-PyObject* dtype_to_complex(PyObject* self, PyObject*) {
-  return Py_NewRef(dtypes[int(to_complex(dtype_of(self)))]);
-}
+PyObject* dtype_to_complex(PyObject* self, PyObject*) { return Py_NewRef(dtypes[int(to_complex(dtype_of(self)))]); }
 
-PyMethodDef dtype_methods[] = {
-    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
-    {"to_real", dtype_to_real, METH_NOARGS, "The dtype of the real part."},
-    {"to_complex", dtype_to_complex, METH_NOARGS, "The complex dtype with this precision."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+                               {"to_real", dtype_to_real, METH_NOARGS, "The dtype of the real part."},
+                               {"to_complex", dtype_to_complex, METH_NOARGS, "The complex dtype with this precision."},
+                               {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef dtype_properties[] = {
     {"is_floating_point", [](PyObject* s, void*) { return PyBool_FromLong(is_float(dtype_of(s))); }, nullptr,
      "Whether this is a floating dtype.", nullptr},
     {"is_complex", [](PyObject* s, void*) { return PyBool_FromLong(is_complex(dtype_of(s))); }, nullptr,
      "Whether this is a complex dtype.", nullptr},
-    {"is_signed", [](PyObject* s, void*) { return PyBool_FromLong(dtype_of(s) != DType::Bool && dtype_of(s) != DType::UInt8); },
+    {"is_signed",
+     [](PyObject* s, void*) { return PyBool_FromLong(dtype_of(s) != DType::Bool && dtype_of(s) != DType::UInt8); },
      nullptr, "Whether negative numbers can be held.", nullptr},
     {"itemsize", [](PyObject* s, void*) { return PyLong_FromLong(itemsize(dtype_of(s))); }, nullptr,
      "Bytes per element.", nullptr},
@@ -62,7 +59,8 @@ PyObject* size_item(PyObject* self, PyObject* key) {
 // Sums and multiples of sizes are sizes.
 PyObject* as_size(PyObject* tuple) {
   Ref r(tuple);
-  return r && PyTuple_CheckExact(r.get()) ? PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), r.get()) : r.leak();
+  return r && PyTuple_CheckExact(r.get()) ? PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), r.get())
+                                          : r.leak();
 }
 PyObject* size_repeat(PyObject* self, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)); }
 PyObject* size_add(PyObject* a, PyObject* b) {
@@ -93,12 +91,13 @@ void add_dtypes(PyObject* module) {
                                 {Py_tp_getset, dtype_properties},
                                 {Py_tp_doc, const_cast<char*>("The type of a tensor's elements; a singleton.")},
                                 {0, nullptr}};
-  static PyType_Spec spec = {"torchy.dtype", sizeof(PyDType), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Spec spec = {"torchy.dtype", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                             slots};
   dtype_type = make_type(module, spec);
-  static const std::pair<const char*, DType> more[] = {
-      {"half", DType::Float16}, {"float", DType::Float32}, {"double", DType::Float64}, {"short", DType::Int16},
-      {"int", DType::Int32}, {"long", DType::Int64}, {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128}};
+  static const std::pair<const char*, DType> more[] = {{"half", DType::Float16},     {"float", DType::Float32},
+                                                       {"double", DType::Float64},   {"short", DType::Int16},
+                                                       {"int", DType::Int32},        {"long", DType::Int64},
+                                                       {"cfloat", DType::Complex64}, {"cdouble", DType::Complex128}};
   for (int i = 0; i < kNumDTypes; ++i) {
     auto* d = PyObject_New(PyDType, dtype_type);
     if (!d) throw PythonError();
@@ -139,8 +138,7 @@ PyObject* size_object(IntSpan sizes) {
   auto n = static_cast<Py_ssize_t>(sizes.size());
   PyObject* tuple = size_type->tp_alloc(size_type, n);
   if (!tuple) throw PythonError();
-  for (Py_ssize_t i = 0; i < n; ++i)
-    PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(sizes[static_cast<size_t>(i)]));
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(sizes[static_cast<size_t>(i)]));
   return tuple;
 }
 

@@ -33,7 +33,8 @@ METHOD(stride) {
   if (dim != Py_None) return PyLong_FromLongLong(unwrap(self).stride(int_arg(dim)));
   IntSpan s = impl_of(self)->strides();
   Ref t(check_python(PyTuple_New(static_cast<Py_ssize_t>(s.size()))));
-  for (size_t i = 0; i < s.size(); ++i) PyTuple_SET_ITEM(t.get(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(s[i]));
+  for (size_t i = 0; i < s.size(); ++i)
+    PyTuple_SET_ITEM(t.get(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(s[i]));
   return t.leak();
   TORCHY_CATCH(nullptr)
 }
@@ -50,7 +51,9 @@ METHOD(is_contiguous) {
 NOARGS(is_floating_point) { return PyBool_FromLong(is_float(impl_of(self)->dtype())); }
 NOARGS(is_complex_) { return PyBool_FromLong(is_complex(impl_of(self)->dtype())); }
 NOARGS(is_inference) { return PyBool_FromLong(impl_of(self)->has(kInferenceTensor)); }
-NOARGS(is_signed) { return PyBool_FromLong(impl_of(self)->dtype() != DType::Bool && impl_of(self)->dtype() != DType::UInt8); }
+NOARGS(is_signed) {
+  return PyBool_FromLong(impl_of(self)->dtype() != DType::Bool && impl_of(self)->dtype() != DType::UInt8);
+}
 NOARGS(item_) {
   TORCHY_TRY
   return item(unwrap(self));
@@ -105,7 +108,8 @@ METHOD(copy_) {
   static const char* names[] = {"src", "non_blocking", nullptr};
   PyObject* src;
   int non_blocking = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:copy_", const_cast<char**>(names), &src, &non_blocking)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:copy_", const_cast<char**>(names), &src, &non_blocking))
+    return nullptr;
   if (!is_tensor(src)) fail_type("copy_(): argument 'other' (position 1) must be Tensor, not ", Py_TYPE(src)->tp_name);
   ops::copy_(unwrap(self), unwrap(src));
   return Py_NewRef(self);

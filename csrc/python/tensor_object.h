@@ -16,8 +16,7 @@
 namespace torchy::python {
 
 struct PyTensor {
-  PyObject_HEAD
-  TensorImpl* impl;  // counted, unless impl owns this wrapper (kOwnsPython)
+  PyObject_HEAD TensorImpl* impl;  // counted, unless impl owns this wrapper (kOwnsPython)
   PyObject* dict;
   PyObject* weakrefs;
 };
@@ -73,11 +72,11 @@ inline PyObject* check_python(PyObject* o) {
   return o;
 }
 #define TORCHY_TRY try {
-#define TORCHY_CATCH(retval)                  \
-  }                                           \
-  catch (...) {                               \
-    ::torchy::python::translate_exception();  \
-    return retval;                            \
+#define TORCHY_CATCH(retval)                 \
+  }                                          \
+  catch (...) {                              \
+    ::torchy::python::translate_exception(); \
+    return retval;                           \
   }
 
 // An owned reference.

@@ -43,9 +43,11 @@ GETTER(get_grad) {
   AutogradMeta* m = meta_of(impl_of(self));
   if (!m || !m->grad.defined()) {
     if (m && m->grad_fn && !m->retains_grad)
-      if (PyErr_WarnEx(PyExc_UserWarning,
-                       "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
-                       "won't be populated during autograd.backward(). Call .retain_grad() on the non-leaf Tensor first.", 1) < 0)
+      if (PyErr_WarnEx(
+              PyExc_UserWarning,
+              "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+              "won't be populated during autograd.backward(). Call .retain_grad() on the non-leaf Tensor first.",
+              1) < 0)
         return nullptr;
     Py_RETURN_NONE;
   }
@@ -71,9 +73,7 @@ GETTER(get_output_nr) {
   return PyLong_FromUnsignedLong(m ? m->output_nr : 0);
 }
 GETTER(get_itemsize) { return PyLong_FromLong(itemsize(impl_of(self)->dtype())); }
-GETTER(get_nbytes) {
-  return PyLong_FromLongLong(impl_of(self)->numel() * itemsize(impl_of(self)->dtype()));
-}
+GETTER(get_nbytes) { return PyLong_FromLongLong(impl_of(self)->numel() * itemsize(impl_of(self)->dtype())); }
 GETTER(get_retains_grad) {
   AutogradMeta* m = meta_of(impl_of(self));
   return PyBool_FromLong(m && m->retains_grad);
@@ -90,10 +90,10 @@ GETTER(get_name) {
 }
 
 #define SETTER(name) int name(PyObject* self, PyObject* value, void*)
-#define NO_DELETE(what)                                                     \
-  if (!value) {                                                             \
-    PyErr_SetString(PyExc_RuntimeError, "cannot delete attribute " what);   \
-    return -1;                                                              \
+#define NO_DELETE(what)                                                   \
+  if (!value) {                                                           \
+    PyErr_SetString(PyExc_RuntimeError, "cannot delete attribute " what); \
+    return -1;                                                            \
   }
 
 SETTER(set_requires_grad_attr) {
@@ -112,11 +112,12 @@ SETTER(set_grad) {
     if (AutogradMeta* m = meta_of(t)) m->grad.reset();
     return 0;
   }
-  if (!is_tensor(value)) fail_type("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
+  if (!is_tensor(value))
+    fail_type("assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
   TensorImpl* g = impl_of(value);
   TORCHY_CHECK(g != t, "can't assign Variable as its own grad");
-  TORCHY_CHECK(g->sizes() == t->sizes(), "assigned grad has data of a different size: the tensor has shape ", t->sizes(),
-               ", the gradient ", g->sizes());
+  TORCHY_CHECK(g->sizes() == t->sizes(), "assigned grad has data of a different size: the tensor has shape ",
+               t->sizes(), ", the gradient ", g->sizes());
   TORCHY_CHECK(g->dtype() == t->dtype(), "assigned grad has data of a different type: the tensor is ",
                dtype_name(t->dtype()), ", the gradient ", dtype_name(g->dtype()));
   ensure_meta(t)->grad = Tensor::borrow(g);
@@ -133,8 +134,7 @@ SETTER(set_data) {
   TORCHY_CATCH(-1)
 }
 SETTER(set_grad_fn) {
-  TORCHY_TRY
-  (void)self;
+  TORCHY_TRY(void) self;
   if (value == Py_None || !value) {
     ops::detach_(unwrap(self));
     return 0;
@@ -212,7 +212,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   Py_ssize_t n = PyTuple_GET_SIZE(args);
   if (kwargs && PyDict_Size(kwargs) > 0) {
     PyObject* device = PyDict_GetItemString(kwargs, "device");
-    if (!device || PyDict_Size(kwargs) > 1) fail_type("Tensor(): takes data or sizes only; use torch.tensor(data, dtype=...)");
+    if (!device || PyDict_Size(kwargs) > 1)
+      fail_type("Tensor(): takes data or sizes only; use torch.tensor(data, dtype=...)");
     check_device(device);
   }
   Tensor t;
@@ -230,12 +231,12 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   TORCHY_CATCH(nullptr)
 }
 
-PyMemberDef tensor_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(PyTensor, dict), READONLY, nullptr},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef tensor_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyTensor, dict), READONLY, nullptr},
+                                {"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
+                                {nullptr, 0, 0, 0, nullptr}};
 
-template <class T> void append_all(std::vector<T>& out, const T* list, bool (*more)(const T&)) {
+template <class T>
+void append_all(std::vector<T>& out, const T* list, bool (*more)(const T&)) {
   for (; more(*list); ++list) out.push_back(*list);
 }
 
@@ -301,7 +302,8 @@ void add_tensor_type(PyObject* module) {
   add(Py_nb_index, tensor_index);
   add(Py_bf_getbuffer, tensor_getbuffer);
   add(Py_bf_releasebuffer, tensor_releasebuffer);
-  static const char* doc = "A view of counted memory: dtype, shape, strides; records what made it if gradients are wanted.";
+  static const char* doc =
+      "A view of counted memory: dtype, shape, strides; records what made it if gradients are wanted.";
   slots.push_back({Py_tp_doc, const_cast<char*>(doc)});
   slots.push_back({0, nullptr});
   PyType_Spec spec = {"torchy.Tensor", sizeof(PyTensor), 0,

@@ -61,9 +61,7 @@ class _Panel:
         self.top = top
         self.x_end = x_end
         self.log = log
-        self.y_low, self.y_high = (
-            (math.log10(y_low), math.log10(y_high)) if log else (y_low, y_high)
-        )
+        self.y_low, self.y_high = (math.log10(y_low), math.log10(y_high)) if log else (y_low, y_high)
         self.parts: list[str] = []
 
     def x(self, value: float) -> float:
@@ -76,14 +74,10 @@ class _Panel:
         return self.top + _PANEL_HEIGHT * (1 - min(max(share, 0.0), 1.0))
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
-        self.parts.append(
-            f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-        )
+        self.parts.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
 
     def text(self, x: float, y: float, text: str, anchor: str, kind: str = "label") -> None:
-        self.parts.append(
-            f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
-        )
+        self.parts.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>')
 
     def curve(self, xs: list[float], ys: list[float], kind: str) -> None:
         points = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in zip(xs, ys))
@@ -145,9 +139,7 @@ def _accuracy_panel(accuracies: list[float], goal: float) -> _Panel:
     return panel
 
 
-def training_curves_svg(
-    title: str, losses: list[float], accuracies: list[float], goal: float
-) -> str:
+def training_curves_svg(title: str, losses: list[float], accuracies: list[float], goal: float) -> str:
     """A picture of the loss of every step (logarithmic) over the accuracy after every epoch."""
     height = _TOP + 2 * _PANEL_HEIGHT + _GAP + _BOTTOM
     panels = [_loss_panel(losses, len(accuracies)), _accuracy_panel(accuracies, goal)]

@@ -18,13 +18,17 @@ def _parse(equation: str, operands: list[Tensor]) -> tuple[list[list[str]], list
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
-        raise RuntimeError(f"einsum(): the equation {equation!r} has {len(terms)} operands, but {len(operands)} were given")
+        raise RuntimeError(
+            f"einsum(): the equation {equation!r} has {len(terms)} operands, but {len(operands)} were given"
+        )
     inputs, widest = [], 0
     for term, t in zip(terms, operands):
         before, dots, after = term.partition("...")
         letters = before + after
         if not all(c.isascii() and c.isalpha() for c in letters):
-            raise RuntimeError(f"einsum(): invalid subscript in {term!r}; subscripts are letters of the alphabet and one '...'")
+            raise RuntimeError(
+                f"einsum(): invalid subscript in {term!r}; subscripts are letters of the alphabet and one '...'"
+            )
         free = t.dim() - len(letters)
         if free < 0 or (free > 0 and not dots):
             raise RuntimeError(
@@ -59,7 +63,9 @@ def _take_diagonals(t: Tensor, labels: list[str]) -> tuple[Tensor, list[str]]:
         if labels.count(c) > 1:
             j = labels.index(c, i + 1)
             if t.shape[i] != t.shape[j]:
-                raise RuntimeError(f"einsum(): subscript {c!r} is repeated with sizes {t.shape[i]} and {t.shape[j]}, which differ")
+                raise RuntimeError(
+                    f"einsum(): subscript {c!r} is repeated with sizes {t.shape[i]} and {t.shape[j]}, which differ"
+                )
             t = t.diagonal(0, i, j)
             labels = [x for k, x in enumerate(labels) if k not in (i, j)] + [c]
             i = 0
@@ -134,7 +140,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     for t, labels in zip(items, inputs):
         for c, n in zip(labels, t.shape):
             if sizes.get(c, 1) != n and sizes.get(c, 1) != 1 and n != 1:
-                raise RuntimeError(f"einsum(): subscript {c!r} has size {sizes[c]} in one operand and {n} in another of {equation!r}")
+                raise RuntimeError(
+                    f"einsum(): subscript {c!r} has size {sizes[c]} in one operand and {n} in another of {equation!r}"
+                )
             sizes[c] = n if sizes.get(c, 1) == 1 else sizes[c]
     work = [_take_diagonals(t, labels) for t, labels in zip(items, inputs)]
     t, labels = work[0]
@@ -154,7 +162,9 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Any] | Tensor = 2, out:
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0 or dims > min(a.dim(), b.dim()):
-            raise RuntimeError(f"tensordot expects 0 <= dims <= the dims of both tensors ({a.dim()}, {b.dim()}), but got dims={dims}")
+            raise RuntimeError(
+                f"tensordot expects 0 <= dims <= the dims of both tensors ({a.dim()}, {b.dim()}), but got dims={dims}"
+            )
         da, db = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
         da, db = ([x] if isinstance(x, int) else list(x) for x in dims)

@@ -11,7 +11,12 @@ class finfo:  # noqa: N801  (PyTorch's name)
     """Limits of a floating dtype: bits, eps, max, min, tiny, smallest_normal, resolution."""
 
     # bits, mantissa bits, largest exponent, decimal digits that survive
-    _FACTS = {"float16": (16, 10, 15, 3), "bfloat16": (16, 7, 127, 2), "float32": (32, 23, 127, 6), "float64": (64, 52, 1023, 15)}
+    _FACTS = {
+        "float16": (16, 10, 15, 3),
+        "bfloat16": (16, 7, 127, 2),
+        "float32": (32, 23, 127, 6),
+        "float64": (64, 52, 1023, 15),
+    }
 
     def __init__(self, dtype: _C.dtype | None = None) -> None:
         d = _C.get_default_dtype() if dtype is None else dtype

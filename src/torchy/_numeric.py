@@ -23,13 +23,17 @@ def range_(start: float = 0, end: Any = None, step: float = 1, *, dtype: Any = N
     """start, start + step, ... up to and including end, of the default dtype: arange is the usual choice."""
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) / step < 0:
-        raise RuntimeError(f"range: upper bound and lower bound inconsistent with step sign: {start}, {end}, step {step}")
+        raise RuntimeError(
+            f"range: upper bound and lower bound inconsistent with step sign: {start}, {end}, step {step}"
+        )
     count = math.floor((end - start) / step) + 1
     steps = _C.arange(count, dtype=_C.float64) * step + start
     return steps.to(dtype or _C.get_default_dtype())
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
     """obj as a tensor, sharing its memory where possible unless copy."""
     t = _C.tensor(obj, dtype=dtype) if copy and not isinstance(obj, Tensor) else _C.as_tensor(obj, dtype=dtype)
     if copy and t is obj:
@@ -66,7 +70,9 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     return tuple(reversed(out))
 
 
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
     """Differences of neighbours along dim, n times."""
     if n < 0:
         raise RuntimeError(f"diff: order must be non-negative but got {n}")
@@ -80,7 +86,9 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     return x.clone() if x is input else x
 
 
-def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Tensor:
+def _quantile(
+    name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Tensor:
     q = _C.tensor(q, dtype=input.dtype) if not isinstance(q, Tensor) else q
     if q.dim() > 1:
         raise RuntimeError(f"{name}: q must be a scalar or 1D tensor, but has {q.dim()} dims")
@@ -117,20 +125,28 @@ def _quantile(name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, 
     return out[0] if q.dim() == 0 else out
 
 
-def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """The q-th quantiles along dim (of all elements if None); several q give a new first dim."""
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
-def nanquantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
+def nanquantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
     """quantile of the elements that are not NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
-def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+def cov(
+    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
+) -> Tensor:
     """The covariance matrix of variables in rows."""
     if input.dim() > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     x = input.reshape(1, -1) if input.dim() < 2 else input
     n = x.shape[1]
     weights = None
@@ -217,7 +233,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         if dim is None:
             raise RuntimeError(f"cross: no dimension of size 3 in input of shape {tuple(input.shape)}")
     if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(f"cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}")
+        raise RuntimeError(
+            f"cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+        )
     a, b = input.unbind(dim), other.unbind(dim)
     parts = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in (0, 1, 2)]
     return _C.stack(parts, dim)
@@ -235,7 +253,9 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """A square matrix multiplied with itself n times, by repeated squaring; n must be at least 0."""
     if input.dim() < 2 or input.shape[-1] != input.shape[-2]:
-        raise RuntimeError(f"linalg.matrix_power: A must be batches of square matrices, but has shape {tuple(input.shape)}")
+        raise RuntimeError(
+            f"linalg.matrix_power: A must be batches of square matrices, but has shape {tuple(input.shape)}"
+        )
     if n < 0:
         raise NotImplementedError(f"matrix_power: n={n}; negative powers need the inverse, which is not available")
     out: Any = _C.eye(input.shape[-1], dtype=input.dtype).expand(input.shape) if n == 0 else None
@@ -258,8 +278,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
         for i in range(n - length + 1):
             j = i + length - 1
             best[i, j] = min(
-                (best[i, k][0] + best[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
+                (best[i, k][0] + best[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
             )
 
     def product(i: int, j: int) -> Tensor:

@@ -47,7 +47,9 @@ def _parse_to(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
         elif isinstance(arg, (str, device)):
             where = arg
         elif arg is not None:
-            raise TypeError(f"to() received an invalid argument of type {type(arg).__name__}; pass a dtype, device or tensor")
+            raise TypeError(
+                f"to() received an invalid argument of type {type(arg).__name__}; pass a dtype, device or tensor"
+            )
     if len(flags) > 1:
         copy = flags[1]
     if other is not None:
@@ -124,7 +126,9 @@ def _norm(self: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     return functional.norm(self, p, dim, keepdim, dtype)
 
 
-def _unique(self: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
+def _unique(
+    self: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
+) -> Any:
     from torchy import functional
 
     return functional.unique(self, sorted, return_inverse, return_counts, dim)
@@ -140,7 +144,9 @@ def _graph(self: Tensor, names: Any = None) -> None:
     print(graph_text(self, names))
 
 
-def _new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def _new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor from data with this tensor's dtype."""
     return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
@@ -206,12 +212,14 @@ def _fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor
     """Write fill_value on the main diagonal of all dims; wrap goes on below a tall matrix."""
     sizes = self.shape
     if self.dim() < 2 or (self.dim() > 2 and len(set(sizes)) > 1):
-        raise RuntimeError(f"fill_diagonal_: needs a matrix, or equal sizes of more dims, but the shape is {tuple(sizes)}")
+        raise RuntimeError(
+            f"fill_diagonal_: needs a matrix, or equal sizes of more dims, but the shape is {tuple(sizes)}"
+        )
     step = sum(self.stride())
     count = min(sizes)
     if wrap and self.dim() == 2 and sizes[0] > sizes[1]:
         for start in range(0, sizes[0], sizes[1] + 1):
-            _fill_diagonal_(self[start:start + sizes[1]], fill_value)
+            _fill_diagonal_(self[start : start + sizes[1]], fill_value)
         return self
     self.as_strided((count,), (step,), self.storage_offset()).fill_(fill_value)
     return self

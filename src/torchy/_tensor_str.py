@@ -173,17 +173,12 @@ def _grouped(items: list[str], size: int, gap: str | None) -> Iterator[list[str]
         yield group
 
 
-def _write_nested(
-    strings: list[str], width: int, sizes: list[int], cut: list[bool], indent: int
-) -> str:
+def _write_nested(strings: list[str], width: int, sizes: list[int], cut: list[bool], indent: int) -> str:
     """Lay out the strings of the shown elements, innermost dimension first."""
     depth = len(sizes) - 1
     row_indent = indent + depth
     per_line = max(1, int((_options.linewidth - row_indent) // (width + 2)))
-    parts = [
-        _write_row(row, per_line, row_indent)
-        for row in _grouped(strings, sizes[-1], " ..." if cut[-1] else None)
-    ]
+    parts = [_write_row(row, per_line, row_indent) for row in _grouped(strings, sizes[-1], " ..." if cut[-1] else None)]
     for d in range(depth - 1, -1, -1):
         between = "," + "\n" * (depth - d) + " " * (indent + d + 1)
         gap = "..." if cut[d] else None

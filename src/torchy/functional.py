@@ -40,9 +40,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return found.unbind(1)
 
 
-def norm(
-    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
-) -> Tensor:
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm over dim (all elements if None); 'fro' is the 2-norm of all elements."""
     if isinstance(p, str):
         if p != "fro":
@@ -63,7 +61,11 @@ def _wanted(found: Any, return_inverse: bool, return_counts: bool) -> Any:
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The distinct elements (slices along dim, if given) in order, with the inverse map and counts if wanted."""
     if dim is None:
@@ -98,7 +100,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinate grids of 1-d tensors; indexing 'ij' (matrix) or 'xy' (first two swapped)."""
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     items = [t.reshape(-1) if t.dim() == 0 else t for t in _many(tensors)]
     swap = indexing == "xy" and len(items) >= 2
     if swap:

@@ -101,11 +101,7 @@ def test_info_names_version_and_build(capsys):
 
 
 def test_module_runs_from_the_command_line():
-    done = subprocess.run(
-        [sys.executable, "-m", "torchy", "info"], capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-m", "torchy", "info"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.startswith("torchy")
-    wrong = subprocess.run(
-        [sys.executable, "-m", "torchy", "nonsense"], capture_output=True, text=True, timeout=120
-    )
+    wrong = subprocess.run([sys.executable, "-m", "torchy", "nonsense"], capture_output=True, text=True, timeout=120)
     assert wrong.returncode == 2

@@ -157,9 +157,7 @@ def test_cross_entropy_of_probabilities_equals_that_of_indices():
 def test_cross_entropy_over_images_is_that_over_all_pixels():
     x = RNG.normal(size=(2, 3, 4, 5))
     t = RNG.integers(0, 3, size=(2, 4, 5))
-    pixels = F.cross_entropy(
-        tensor(x.transpose(0, 2, 3, 1).reshape(-1, 3)), torchy.tensor(t.reshape(-1).tolist())
-    )
+    pixels = F.cross_entropy(tensor(x.transpose(0, 2, 3, 1).reshape(-1, 3)), torchy.tensor(t.reshape(-1).tolist()))
     images = F.cross_entropy(tensor(x), torchy.tensor(t.tolist()))
     assert images.item() == pytest.approx(pixels.item(), rel=1e-12)
 
@@ -280,9 +278,7 @@ def test_loss_modules_pass_their_settings_on():
     assert list(module.state_dict()) == ["weight"]
     nll = nn.NLLLoss(tensor(WEIGHT), reduction="sum")(x.log_softmax(1), t)
     assert nll.item() == F.cross_entropy(x, t, tensor(WEIGHT), reduction="sum").item()
-    assert nn.HuberLoss(delta=0.5)(tensor(A), tensor(B)).item() == pytest.approx(
-        huber(A - B, 0.5).mean()
-    )
+    assert nn.HuberLoss(delta=0.5)(tensor(A), tensor(B)).item() == pytest.approx(huber(A - B, 0.5).mean())
 
 
 def test_one_hot_and_normalize():

@@ -54,9 +54,7 @@ def test_graph_text_prefers_names_without_underscore():
 def test_graph_text_shows_the_shape_of_an_unnamed_leaf():
     leaves = [leaf(2, 3), leaf(3), leaf()]
     text = graph_text((leaves[0] + leaves[1]) * leaves[2])
-    assert text == (
-        "Tensor (*)\n  Tensor (+)\n    Tensor leaf(2, 3)\n    Tensor leaf(3,)\n  Tensor leaf()"
-    )
+    assert text == ("Tensor (*)\n  Tensor (+)\n    Tensor leaf(2, 3)\n    Tensor leaf(3,)\n  Tensor leaf()")
 
 
 def test_graph_text_takes_names_as_a_mapping():
@@ -72,9 +70,7 @@ def test_graph_text_shows_inputs_without_gradient_as_constants():
 def test_graph_text_prints_a_shared_result_once():
     a, b = leaf(2), leaf(2)
     s = a + b
-    assert graph_text(s * s) == (
-        "Tensor (*)\n  Tensor (+)\n    Tensor a\n    Tensor b\n  Tensor (+) ^"
-    )
+    assert graph_text(s * s) == ("Tensor (*)\n  Tensor (+)\n    Tensor a\n    Tensor b\n  Tensor (+) ^")
 
 
 def test_graph_text_stays_linear_where_paths_are_exponential():

@@ -76,9 +76,7 @@ def test_generator_is_used_instead_of_the_global_one():
     assert first.tolist() == again.tolist()
 
 
-@pytest.mark.parametrize(
-    "mean, std, a, b", [(0.0, 1.0, -2.0, 2.0), (0.0, 1.0, 1.5, 2.5), (1.0, 0.1, 0.9, 1.3)]
-)
+@pytest.mark.parametrize("mean, std, a, b", [(0.0, 1.0, -2.0, 2.0), (0.0, 1.0, 1.5, 2.5), (1.0, 0.1, 0.9, 1.3)])
 def test_truncated_normal_stays_inside_and_has_its_mean(mean, std, a, b):
     x = init.trunc_normal_(torchy.empty(20_000, dtype=torchy.float64), mean, std, a, b)
     assert a <= x.min().item() and x.max().item() <= b

@@ -81,9 +81,7 @@ def test_assignment_before_init_is_an_attribute_error():
         Early()
 
 
-@pytest.mark.parametrize(
-    "name, error", [("a.b", KeyError), ("", KeyError), ("first", KeyError), (3, TypeError)]
-)
+@pytest.mark.parametrize("name, error", [("a.b", KeyError), ("", KeyError), ("first", KeyError), (3, TypeError)])
 def test_wrong_names_are_refused(name, error):
     with pytest.raises(error):
         Net().register_parameter(name, nn.Parameter(torchy.ones(1)))
@@ -225,9 +223,7 @@ def test_forward_hooks_with_keyword_arguments():
             return x * by
 
     layer = Scale()
-    layer.register_forward_pre_hook(
-        lambda m, args, kwargs: (args, {"by": kwargs["by"] + 1}), with_kwargs=True
-    )
+    layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {"by": kwargs["by"] + 1}), with_kwargs=True)
     seen = []
     layer.register_forward_hook(lambda m, a, k, out: seen.append(k["by"]), with_kwargs=True)
     assert layer(torchy.tensor(2.0), by=3.0).item() == 8.0
@@ -249,9 +245,7 @@ def test_always_called_hook_runs_when_forward_fails():
 
 def test_global_hook_sees_every_module():
     seen = []
-    handle = nn.modules.module.register_module_forward_hook(
-        lambda m, a, out: seen.append(type(m).__name__)
-    )
+    handle = nn.modules.module.register_module_forward_hook(lambda m, a, out: seen.append(type(m).__name__))
     try:
         Net()(torchy.ones(1, 3))
     finally:
@@ -323,10 +317,7 @@ def test_linear_equals_its_formula_and_starts_within_its_bound():
     assert layer.weight.abs().max().item() <= 1 / 3 and layer.bias.abs().max().item() <= 1 / 3
     x = torchy.randn(5, 9)
     want = [
-        [
-            sum(w * v for w, v in zip(row, sample)) + b
-            for row, b in zip(layer.weight.tolist(), layer.bias.tolist())
-        ]
+        [sum(w * v for w, v in zip(row, sample)) + b for row, b in zip(layer.weight.tolist(), layer.bias.tolist())]
         for sample in x.tolist()
     ]
     for got, line in zip(layer(x).tolist(), want):

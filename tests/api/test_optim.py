@@ -50,9 +50,7 @@ def adam_reference(steps, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, am
 
 def run(optimizer, w, steps):
     for step in range(steps):
-        w.grad = torchy.tensor(
-            gradient(np.array(w.detach().tolist()), step).tolist(), dtype=w.dtype
-        )
+        w.grad = torchy.tensor(gradient(np.array(w.detach().tolist()), step).tolist(), dtype=w.dtype)
         optimizer.step()
     return np.array(w.detach().tolist())
 
@@ -73,9 +71,7 @@ TOLERANCE = {"float64": 1e-11, "float32": 1e-5, "bfloat16": 0.05, "float16": 0.0
 def test_sgd_equals_its_formula(options, dtype):
     w = torchy.tensor(START.tolist(), dtype=getattr(torchy, dtype), requires_grad=True)
     got = run(optim.SGD([w], lr=0.05, **options), w, 8)
-    np.testing.assert_allclose(
-        got, sgd_reference(8, 0.05, **options), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]
-    )
+    np.testing.assert_allclose(got, sgd_reference(8, 0.05, **options), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", sorted(TOLERANCE))

@@ -132,9 +132,7 @@ def test_repr_names_the_node_that_made_the_tensor():
 
 def test_repr_puts_a_suffix_that_does_not_fit_on_its_own_line():
     x = torchy.ones(13, requires_grad=True)
-    assert repr(x) == (
-        "tensor([1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.],\n       requires_grad=True)"
-    )
+    assert repr(x) == ("tensor([1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.],\n       requires_grad=True)")
 
 
 def test_repr_of_a_summary_leaves_the_graph_alone():
@@ -201,8 +199,5 @@ def test_format_with_a_spec_of_several_numbers_is_an_error():
 
 
 def test_repr_does_not_import_numpy():
-    program = (
-        "import sys, torchy; repr(torchy.arange(5000.)); repr(torchy.tensor(1j));"
-        "sys.exit('numpy' in sys.modules)"
-    )
+    program = "import sys, torchy; repr(torchy.arange(5000.)); repr(torchy.tensor(1j));sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -19,7 +19,9 @@ from torchy import _C, Tensor
 TABLE = load_all()
 # What has no binding is reached through the public operations that use it.
 PUBLIC = {name: op for name, op in TABLE.items() if op.forms & {"function", "method", "property", "inplace"}}
-DETERMINISTIC = {name: op for name, op in PUBLIC.items() if op.family != "random" and not name.startswith(("empty", "new_empty"))}
+DETERMINISTIC = {
+    name: op for name, op in PUBLIC.items() if op.family != "random" and not name.startswith(("empty", "new_empty"))
+}
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torchy.bool, torchy.uint8, torchy.int8, torchy.int16, torchy.int32, torchy.int64, torchy.float16, torchy.bfloat16,
     torchy.float32, torchy.float64, torchy.complex64, torchy.complex128,
@@ -93,7 +95,10 @@ class Case:
     def slots(self) -> list[tuple[str, int | None]]:
         """Where the differentiable inputs are: names of arguments, with a position in those that are lists."""
         names = [p.name for p in self.op.params]
-        described = {**dict(zip(names, self.op.samples[self.number].args, strict=False)), **self.op.samples[self.number].kwargs}
+        described = {
+            **dict(zip(names, self.op.samples[self.number].args, strict=False)),
+            **self.op.samples[self.number].kwargs,
+        }
         out: list[tuple[str, int | None]] = []
         for name, value in self.named().items():
             arrs = arrays_in(described[name])
@@ -219,7 +224,9 @@ def problem(got: Any, want: Any, rtol: float, atol: float, dtype: bool = True) -
     with np.errstate(all="ignore"):
         near = np.isclose(found, want, rtol, atol, equal_nan=True) if want.dtype.kind in "fc" else found == want
     if not np.all(near):
-        return f"differs in {int(np.size(near) - np.sum(near))} of {np.size(near)} elements:\n{found}\ninstead of\n{want}"
+        return (
+            f"differs in {int(np.size(near) - np.sum(near))} of {np.size(near)} elements:\n{found}\ninstead of\n{want}"
+        )
     return None
 
 

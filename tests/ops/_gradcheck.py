@@ -67,9 +67,7 @@ def check(f: Function, inputs: Sequence[np.ndarray], seed: int = 0, tolerance: f
     for number, (x, gradient) in enumerate(zip(inputs, found, strict=True)):
         d = direction(x, rng)
 
-        def loss(
-            step: float, number: int = number, x: np.ndarray = x, d: np.ndarray = d
-        ) -> tuple[float, float]:
+        def loss(step: float, number: int = number, x: np.ndarray = x, d: np.ndarray = d) -> tuple[float, float]:
             moved = [*inputs[:number], x + step * d, *inputs[number + 1 :]]
             with torchy.no_grad():
                 return inner(weights, arrays(f(*map(tensor_of, moved))))

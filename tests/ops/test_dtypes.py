@@ -130,5 +130,9 @@ def test_halves_are_close_to_float32(name: str, dtype: str) -> None:
             if g.dtype == DTYPES[dtype]:
                 size = float(np.abs(numeric(w)).max(initial=0.0, where=np.isfinite(numeric(w))))
                 np.testing.assert_allclose(
-                    numeric(g).astype("float64"), numeric(w), rtol=4 * eps, atol=4 * eps * max(size, 1.0), err_msg=str(case)
+                    numeric(g).astype("float64"),
+                    numeric(w),
+                    rtol=4 * eps,
+                    atol=4 * eps * max(size, 1.0),
+                    err_msg=str(case),
                 )

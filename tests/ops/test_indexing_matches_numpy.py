@@ -116,7 +116,12 @@ def test_index_arrays_make_copies(key: Any) -> None:
 def test_setitem_writes_what_numpy_writes(key: Any, value: str) -> None:
     shape = numpy_get(BASE, key).shape
     rng = np.random.default_rng(0)
-    given = {"number": 7, "same": rng.normal(size=shape), "row": rng.normal(size=shape[-1:]), "one": rng.normal(size=[1] * len(shape))}[value]
+    given = {
+        "number": 7,
+        "same": rng.normal(size=shape),
+        "row": rng.normal(size=shape[-1:]),
+        "one": rng.normal(size=[1] * len(shape)),
+    }[value]
     expected = BASE.copy()
     numpy_set(expected, key, given)
     for right in [given] if value == "number" else [torchy.tensor(given), given]:
@@ -135,7 +140,9 @@ def test_setitem_takes_lists_and_drops_leading_ones() -> None:
     same(x, np.array([[5.0, 5, 5], [7, 8, 9]]))
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "complex64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "complex64"]
+)
 def test_every_dtype_is_read_and_written(dtype: str) -> None:
     d = getattr(torchy, dtype)
     x = torchy.tensor([[0, 1, 1], [1, 0, 1]], dtype=d)
@@ -287,7 +294,14 @@ def test_gradient_of_an_overwritten_part_goes_to_the_value(key: Any) -> None:
 
 def test_recorded_keys_have_pytorch_node_names() -> None:
     x = torchy.zeros(3, 4, requires_grad=True)
-    names = [(0, "Select"), (slice(0, 2), "Slice"), (None, "Unsqueeze"), (..., "Alias"), ((), "Alias"), ((0, ...), "Select")]
+    names = [
+        (0, "Select"),
+        (slice(0, 2), "Slice"),
+        (None, "Unsqueeze"),
+        (..., "Alias"),
+        ((), "Alias"),
+        ((0, ...), "Select"),
+    ]
     for key, name in names:
         assert x[key].grad_fn.name() == f"{name}Backward0"
     assert x[torchy.tensor([0])].grad_fn.name() == "IndexBackward0"
@@ -346,7 +360,9 @@ def shape_and_key(draw: Any) -> tuple[tuple[int, ...], Any]:
         if kind == "int":
             items.append(draw(st.integers(-size, size - 1)))
         elif kind == "array":
-            items.append(np.array(draw(st.lists(st.integers(-size, size - 1), min_size=common, max_size=common)), dtype=np.int64))
+            items.append(
+                np.array(draw(st.lists(st.integers(-size, size - 1), min_size=common, max_size=common)), dtype=np.int64)
+            )
         else:
             bound = st.none() | st.integers(-5, 5)
             items.append(slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 3))))

@@ -50,9 +50,7 @@ def in_columns(t: Tensor) -> Tensor:
     return torchy.stack([t, torchy.zeros_like(t)], -1)[..., 0]
 
 
-LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    f.__name__: f for f in (transposed, sliced, shifted, in_columns)
-}
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (transposed, sliced, shifted, in_columns)}
 
 
 def test_the_layouts_are_what_they_say() -> None:

@@ -153,10 +153,16 @@ def test_dtype_is_kept(dtype):
 
 def test_defaults_and_shapes():
     assert torchy.rand(2, 3).dtype == torchy.float32
-    assert tuple(torchy.rand(2, 3).shape) == tuple(torchy.rand((2, 3)).shape) == tuple(torchy.rand([2, 3]).shape) == (2, 3)
+    assert (
+        tuple(torchy.rand(2, 3).shape) == tuple(torchy.rand((2, 3)).shape) == tuple(torchy.rand([2, 3]).shape) == (2, 3)
+    )
     assert tuple(torchy.rand(()).shape) == () and tuple(torchy.randn(0, 3).shape) == (0, 3)
     assert torchy.randint(5, (2,)).dtype == torchy.int64
-    assert tuple(torchy.randint(2, 5, size=(2, 1)).shape) == tuple(torchy.randint(low=2, high=5, size=(2, 1)).shape) == (2, 1)
+    assert (
+        tuple(torchy.randint(2, 5, size=(2, 1)).shape)
+        == tuple(torchy.randint(low=2, high=5, size=(2, 1)).shape)
+        == (2, 1)
+    )
     assert torchy.rand(2, requires_grad=True, device="cpu").requires_grad
     assert tuple(torchy.multinomial(torchy.ones(0, 3), 2).shape) == (0, 2)
     assert tuple(torchy.normal(torchy.zeros(2, 1), torchy.ones(3)).shape) == (2, 3)
@@ -402,7 +408,11 @@ def test_a_refused_call_draws_nothing():
     torchy.manual_seed(4)
     expected = torchy.rand(2)
     torchy.manual_seed(4)
-    for call in (lambda: empty().uniform_(2, 1), lambda: torchy.multinomial(torchy.zeros(3), 1), lambda: torchy.randperm(-1)):
+    for call in (
+        lambda: empty().uniform_(2, 1),
+        lambda: torchy.multinomial(torchy.zeros(3), 1),
+        lambda: torchy.randperm(-1),
+    ):
         with pytest.raises(RuntimeError):
             call()
     assert same(torchy.rand(2), expected)

@@ -12,7 +12,9 @@ from _calls import DETERMINISTIC, ERRORS, Case, cases_of, function, language, nu
 from optable.spec import Op
 
 NAN, INF = float("nan"), float("inf")
-SPECIAL = np.array([NAN, INF, -INF, 0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1.7e308, -1.7e308, 1.0, -1.0, 0.5, -2.5, 40.0])
+SPECIAL = np.array(
+    [NAN, INF, -INF, 0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1.7e308, -1.7e308, 1.0, -1.0, 0.5, -2.5, 40.0]
+)
 HUGE = (1.7e308, -1.7e308)
 # Values at which the reference, plain NumPy or math, answers otherwise than PyTorch and torchy do.
 OTHERWISE = {
@@ -144,7 +146,12 @@ ROWS = {
 def test_reductions_of_rows_with_special_numbers(name: str, row: str) -> None:
     op = DETERMINISTIC[name]
     for case in cases_of(op):
-        if case.complex_run or not isinstance(case.args[0], np.ndarray) or case.args[0].ndim == 0 or not case.args[0].size:
+        if (
+            case.complex_run
+            or not isinstance(case.args[0], np.ndarray)
+            or case.args[0].ndim == 0
+            or not case.args[0].size
+        ):
             continue
         if case.args[0].dtype.kind != "f":
             continue

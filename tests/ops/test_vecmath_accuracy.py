@@ -324,9 +324,7 @@ def test_atan2_special_values(dtype: str) -> None:
     assert (np.signbit(got) == np.signbit(expected))[known].all()
 
 
-@pytest.mark.parametrize(
-    "name", ["expm1", "log1p", "tanh", "sinh", "asinh", "atanh", "sin", "asin"]
-)
+@pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "sinh", "asinh", "atanh", "sin", "asin"])
 def test_denormals_give_themselves(name: str) -> None:
     for dtype in DTYPES:
         x = np.finfo(dtype).smallest_subnormal * np.arange(-40, 41).astype(dtype)

@@ -88,9 +88,7 @@ def test_cross_entropy_equals_pytorch(logits, target, options, weighted, smoothi
         x = tensor(T, logits, T.float64, grad=True)
         weight = T.tensor(CLASS_WEIGHT, dtype=T.float64) if weighted else None
         t = tensor(T, target, T.float64 if is_probability else T.int64)
-        loss = T.nn.CrossEntropyLoss(
-            weight=weight, reduction=reduction, label_smoothing=smoothing, **options
-        )
+        loss = T.nn.CrossEntropyLoss(weight=weight, reduction=reduction, label_smoothing=smoothing, **options)
         return with_grads(T, lambda x: loss(x, t), x)
 
     same(program)
@@ -190,9 +188,7 @@ def test_loss_gradient_of_the_target_equals_pytorch(name):
         lambda T: T.nn.functional.cosine_similarity(tensor(T, A), tensor(T, B)),
         lambda T: T.nn.functional.pairwise_distance(tensor(T, A), tensor(T, B)),
         lambda T: T.nn.functional.prelu(tensor(T, A), tensor(T, A[0])),
-        lambda T: T.nn.functional.bilinear(
-            tensor(T, A), tensor(T, B), tensor(T, RNG_WEIGHT), tensor(T, A[0, :2])
-        ),
+        lambda T: T.nn.functional.bilinear(tensor(T, A), tensor(T, B), tensor(T, RNG_WEIGHT), tensor(T, A[0, :2])),
         lambda T: T.nn.functional.linear(tensor(T, A), tensor(T, B), tensor(T, A[0, :3])),
     ],
 )

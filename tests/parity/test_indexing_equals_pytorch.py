@@ -96,7 +96,9 @@ def test_scatter_reduce_and_its_gradients_equal_pytorch(reduce: str, include_sel
     ours, theirs = run(torchy), run(torch)
     assert ours[3] == theirs[3]
     for mine, other in zip(ours[:3], theirs[:3], strict=True):
-        assert mine == pytest.approx(other) if not isinstance(mine[0], list) else [pytest.approx(r) for r in other] == mine
+        assert (
+            mine == pytest.approx(other) if not isinstance(mine[0], list) else [pytest.approx(r) for r in other] == mine
+        )
 
 
 @pytest.mark.parametrize("padding_idx", [-1, 1])

@@ -86,9 +86,7 @@ def test_hooks_equal_pytorch():
         layer.register_forward_pre_hook(lambda m, a: log.append("pre") or (a[0] + 1,))
         layer.register_forward_pre_hook(lambda m, a: log.append("pre 0"), prepend=True)
         layer.register_forward_hook(lambda m, a, o: log.append("post") or o * 2)
-        layer.register_forward_hook(
-            lambda m, a, k, o: log.append(f"kwargs {sorted(k)}"), with_kwargs=True
-        )
+        layer.register_forward_hook(lambda m, a, k, o: log.append(f"kwargs {sorted(k)}"), with_kwargs=True)
         layer.register_full_backward_pre_hook(lambda m, g: log.append("bpre") or (g[0] * 3,))
 
         def backward(m, grad_input, grad_output):

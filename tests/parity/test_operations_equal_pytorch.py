@@ -85,7 +85,15 @@ GRADIENTS = {
     **dict.fromkeys(["var_correction", "std_correction", "var_mean_correction", "std_mean_correction"],
                     (None, "dim=[] means all dims, but PyTorch's gradient counts one element")),
 }  # fmt: skip
-TIES = {"topk", "kthvalue", "median", "mode", "sort", "argsort", "msort"}  # which of equal elements is not said by PyTorch
+TIES = {
+    "topk",
+    "kthvalue",
+    "median",
+    "mode",
+    "sort",
+    "argsort",
+    "msort",
+}  # which of equal elements is not said by PyTorch
 
 
 def public(op) -> bool:

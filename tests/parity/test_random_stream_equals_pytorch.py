@@ -99,9 +99,7 @@ def test_randint(size, dtype, way):
 
 
 @pytest.mark.parametrize("size", [1, 17, 313, 1000])
-@pytest.mark.parametrize(
-    "lo, hi", [(0, 2**28 - 1), (0, 2**28), (0, 2**32), (-(2**40), 2**41), (-(2**62), 2**62 + 5)]
-)
+@pytest.mark.parametrize("lo, hi", [(0, 2**28 - 1), (0, 2**28), (0, 2**32), (-(2**40), 2**41), (-(2**62), 2**62 + 5)])
 def test_randint_of_wide_ranges(lo, hi, size):
     assert_same(lambda t, g: t.randint(lo, hi, (size,), generator=g))
 
@@ -123,9 +121,7 @@ def test_randperm_of_other_dtypes(dtype, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_bernoulli_with_a_probability_per_element(size, dtype, way):
     chances = np.random.RandomState(size).rand(size).tolist()
-    assert_same(
-        lambda t, g: t.bernoulli(t.tensor(chances, dtype=getattr(t, dtype)), generator=g), way
-    )
+    assert_same(lambda t, g: t.bernoulli(t.tensor(chances, dtype=getattr(t, dtype)), generator=g), way)
 
 
 @own_stream
@@ -233,13 +229,9 @@ def test_states_are_exchanged_with_pytorch():
     torch.randn(5, generator=theirs)  # one normal stays cached
     ours.set_state(torchy.tensor(theirs.get_state().tolist(), dtype=torchy.uint8))
     assert ours.initial_seed() == 11
-    np.testing.assert_array_equal(
-        bits(torchy.randn(7, generator=ours)), bits(torch.randn(7, generator=theirs))
-    )
+    np.testing.assert_array_equal(bits(torchy.randn(7, generator=ours)), bits(torch.randn(7, generator=theirs)))
     theirs.set_state(torch.tensor(ours.get_state().tolist(), dtype=torch.uint8))
-    np.testing.assert_array_equal(
-        bits(torchy.rand(700, generator=ours)), bits(torch.rand(700, generator=theirs))
-    )
+    np.testing.assert_array_equal(bits(torchy.rand(700, generator=ours)), bits(torch.rand(700, generator=theirs)))
 
 
 @pytest.mark.parametrize("bad", [0, 10, 5056])

@@ -24,7 +24,9 @@ def _key(indices: list[Any]) -> tuple[Any, ...]:
             out.append(slice(None))
         else:
             i = np.asarray(i)
-            out.append(i.astype(bool) if i.dtype == np.uint8 else i.astype(np.int64) if i.size == 0 and i.dtype != bool else i)
+            out.append(
+                i.astype(bool) if i.dtype == np.uint8 else i.astype(np.int64) if i.size == 0 and i.dtype != bool else i
+            )
     return tuple(out)
 
 
@@ -173,9 +175,7 @@ def scatter_by(self: Array, dim: int, index: Array, src: Any, *, reduce: str) ->
     return scatter_reduce(self, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
 
 
-def scatter_reduce(
-    self: Array, dim: int, index: Array, src: Any, reduce: str, *, include_self: bool = True
-) -> Array:
+def scatter_reduce(self: Array, dim: int, index: Array, src: Any, reduce: str, *, include_self: bool = True) -> Array:
     folds: dict[str, Callable[[Any, Any], Any]] = {
         "sum": lambda a, b: a + b, "mean": lambda a, b: a + b, "prod": lambda a, b: a * b, "amax": max, "amin": min,
     }  # fmt: skip

@@ -228,7 +228,9 @@ def masked_fill(self: Array, mask: Array, value: Operand) -> Array:
     return np.where(mask, np.asarray(value).astype(self.dtype), self)
 
 
-def nan_to_num(self: Array, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Array:
+def nan_to_num(
+    self: Array, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Array:
     return np.nan_to_num(self, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 

@@ -24,9 +24,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     x1 = input1.reshape(-1, in1)
     x2 = input2.reshape(-1, in2)
     # (N, in1) @ (in1, out * in2), then a weighted sum over in2
-    left = (x1 @ weight.permute(1, 0, 2).reshape(in1, out_features * in2)).view(
-        -1, out_features, in2
-    )
+    left = (x1 @ weight.permute(1, 0, 2).reshape(in1, out_features * in2)).view(-1, out_features, in2)
     result = (left * x2.unsqueeze(1)).sum(-1)
     if bias is not None:
         result = result + bias
@@ -55,43 +53,31 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _masked(input, input.shape, p, training, inplace)
 
 
-def _channel_dropout(
-    name: str, input: Tensor, spatial: int, p: float, training: bool, inplace: bool
-) -> Tensor:
+def _channel_dropout(name: str, input: Tensor, spatial: int, p: float, training: bool, inplace: bool) -> Tensor:
     _checked_p(name, p)
     ndim = input.dim()
     if ndim not in (spatial + 1, spatial + 2):
-        raise RuntimeError(
-            f"{name}: the input has {ndim} dimensions; it must have {spatial + 1} or {spatial + 2}"
-        )
+        raise RuntimeError(f"{name}: the input has {ndim} dimensions; it must have {spatial + 1} or {spatial + 2}")
     shape = [*input.shape[: ndim - spatial], *([1] * spatial)]
     return _masked(input, shape, p, training, inplace)
 
 
-def dropout1d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, L) or (C, L)."""
     return _channel_dropout("dropout1d", input, 1, p, training, inplace)
 
 
-def dropout2d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, H, W) or (C, H, W)."""
     return _channel_dropout("dropout2d", input, 2, p, training, inplace)
 
 
-def dropout3d(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     return _channel_dropout("dropout3d", input, 3, p, training, inplace)
 
 
-def alpha_dropout(
-    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
-) -> Tensor:
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout to the negative saturation of SELU, rescaled to keep mean and variance."""
     _checked_p("alpha_dropout", p)
     if not training or p == 0.0 or input.numel() == 0:
@@ -122,16 +108,12 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     elif num_classes < 1:
         raise RuntimeError(f"one_hot: num_classes is {num_classes}; it must be at least 1")
     elif largest >= num_classes:
-        raise RuntimeError(
-            f"one_hot: index {largest} does not fit {num_classes} classes; raise num_classes"
-        )
+        raise RuntimeError(f"one_hot: index {largest} does not fit {num_classes} classes; raise num_classes")
     result = torchy.zeros([*tensor.shape, num_classes], dtype=torchy.int64, device=tensor.device)
     return result.scatter_(-1, tensor.unsqueeze(-1), 1)
 
 
-def normalize(
-    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
-) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x divided by its p-norm along ``dim`` (by eps where the norm is smaller)."""
     norm = input.norm(p, dim, keepdim=True).clamp(min=eps)
     if out is not None:
@@ -147,8 +129,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return ((x1 / length1) * (x2 / length2)).sum(dim)
 
 
-def pairwise_distance(
-    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """p-norm of x1 - x2 + eps along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)

@@ -43,9 +43,7 @@ def cross_entropy(
     ):
         return _fused(input, target, _REDUCTIONS[reduction], ignore_index)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"cross_entropy: label_smoothing is {label_smoothing}; it must be between 0 and 1"
-        )
+        raise RuntimeError(f"cross_entropy: label_smoothing is {label_smoothing}; it must be between 0 and 1")
     class_dim = _class_dim("cross_entropy", input)
     if input.shape == target.shape:
         return _probabilities(input, target, class_dim, weight, reduction, label_smoothing)
@@ -106,9 +104,7 @@ def _pick_weight(weight: Tensor, target: Tensor) -> Tensor:
     return weight.index_select(0, target.reshape(-1)).view(target.shape)
 
 
-def _checked_target(
-    input: Tensor, target: Tensor, class_dim: int, ignore_index: int
-) -> tuple[Tensor, Tensor | None]:
+def _checked_target(input: Tensor, target: Tensor, class_dim: int, ignore_index: int) -> tuple[Tensor, Tensor | None]:
     """Indices that are safe to gather, and where the target counts (None: everywhere)."""
     expected = list(input.shape)
     classes = expected.pop(class_dim)
@@ -137,9 +133,7 @@ def _checked_target(
     low, high = int(safe.min()), int(safe.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
-        raise IndexError(
-            f"Target {wrong} is out of bounds. nll_loss: classes are 0 to {classes - 1}"
-        )
+        raise IndexError(f"Target {wrong} is out of bounds. nll_loss: classes are 0 to {classes - 1}")
     return safe, kept
 
 

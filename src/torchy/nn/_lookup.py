@@ -45,7 +45,9 @@ def _sources(size: int, before: int, after: int, mode: str) -> list[int]:
         return [min(max(i, 0), size - 1) for i in places]
     if mode == "circular":
         if before > size or after > size:
-            raise RuntimeError(f"pad: circular padding ({before}, {after}) wraps around more than once; the size is {size}")
+            raise RuntimeError(
+                f"pad: circular padding ({before}, {after}) wraps around more than once; the size is {size}"
+            )
         return [i % size for i in places]
     if before >= size or after >= size:
         raise RuntimeError(f"pad: reflection padding ({before}, {after}) must be smaller than the size {size}")
@@ -59,7 +61,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     sides = [int(p) for p in pad]
     if len(sides) % 2 or len(sides) > 2 * input.dim():
-        raise RuntimeError(f"pad: padding {tuple(sides)} must have an even length, at most twice the {input.dim()} dims of the input")
+        raise RuntimeError(
+            f"pad: padding {tuple(sides)} must have an even length, at most twice the {input.dim()} dims of the input"
+        )
     if mode == "constant":
         return torchy.constant_pad_nd(input, sides, 0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):

@@ -22,9 +22,7 @@ def _old_reduction(size_average: Any, reduce: Any) -> str:
     size_average = True if size_average is None else size_average
     reduce = True if reduce is None else reduce
     reduction = ("mean" if size_average else "sum") if reduce else "none"
-    warnings.warn(
-        f"size_average and reduce are old; pass reduction='{reduction}' instead", stacklevel=3
-    )
+    warnings.warn(f"size_average and reduce are old; pass reduction='{reduction}' instead", stacklevel=3)
     return reduction
 
 
@@ -48,16 +46,13 @@ def _warn_sizes(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def _weighted(
-    name: str, loss: Tensor, weight: Tensor | None, reduction: str, divide: bool
-) -> Tensor:
+def _weighted(name: str, loss: Tensor, weight: Tensor | None, reduction: str, divide: bool) -> Tensor:
     """Elementwise ``weight``, then the reduction; ``divide`` makes the mean a weighted one."""
     if weight is None:
         return _reduced(name, loss, reduction)
     if weight.shape != loss.shape:
         raise ValueError(
-            f"{name}: weight has shape {tuple(weight.shape)}, the loss {tuple(loss.shape)}; "
-            "they must be equal"
+            f"{name}: weight has shape {tuple(weight.shape)}, the loss {tuple(loss.shape)}; they must be equal"
         )
     loss = loss * weight
     if divide and reduction == "mean":

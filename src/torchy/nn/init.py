@@ -19,9 +19,7 @@ __all__ = [
     "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
-_LINEAR = frozenset(
-    ["linear", "conv1d", "conv2d", "conv3d", "sigmoid"] + [f"conv_transpose{n}d" for n in (1, 2, 3)]
-)
+_LINEAR = frozenset(["linear", "conv1d", "conv2d", "conv3d", "sigmoid"] + [f"conv_transpose{n}d" for n in (1, 2, 3)])
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -102,9 +100,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     if tensor.dim() < 2:
-        raise ValueError(
-            f"init: fan in and fan out need at least 2 dimensions, the tensor has {tensor.dim()}"
-        )
+        raise ValueError(f"init: fan in and fan out need at least 2 dimensions, the tensor has {tensor.dim()}")
     receptive_field = math.prod(tensor.shape[2:])
     return tensor.size(1) * receptive_field, tensor.size(0) * receptive_field
 
@@ -192,9 +188,7 @@ def trunc_normal_(
     return tensor
 
 
-def _redraw_normal(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
-) -> None:
+def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     """Draw from the whole normal until every element falls inside."""
     # The limits are rounded to the tensor's dtype, so that they compare as its values do.
     low, high = tensor.new_tensor(a).item(), tensor.new_tensor(b).item()
@@ -206,9 +200,7 @@ def _redraw_normal(
         outside = (tensor < low) | (tensor > high)
 
 
-def _reject_uniform(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
-) -> None:
+def _reject_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     """Rejection sampling from a uniform proposal, for limits that hold little of the normal."""
     mode = max(a, min(mean, b))
     log_peak = -0.5 * ((mode - mean) / std) ** 2
@@ -238,9 +230,7 @@ def _orthonormal_columns(matrix: Tensor) -> Tensor:
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """A (semi-)orthogonal matrix from the QR factors of a normal one (Saxe et al., 2013)."""
     if tensor.dim() < 2:
-        raise ValueError(
-            f"orthogonal_: the tensor has {tensor.dim()} dimensions; it needs at least 2"
-        )
+        raise ValueError(f"orthogonal_: the tensor has {tensor.dim()} dimensions; it needs at least 2")
     if tensor.numel() == 0:
         return tensor
     rows = tensor.size(0)

@@ -99,9 +99,7 @@ def _adam_one(
     elif weight_decay != 0:
         grad = grad.add(param, alpha=weight_decay)
     if param.is_complex():
-        param, grad, exp_avg, exp_avg_sq = (
-            torchy.view_as_real(t) for t in (param, grad, exp_avg, exp_avg_sq)
-        )
+        param, grad, exp_avg, exp_avg_sq = (torchy.view_as_real(t) for t in (param, grad, exp_avg, exp_avg_sq))
         if max_exp_avg_sq is not None:
             max_exp_avg_sq = torchy.view_as_real(max_exp_avg_sq)
     exp_avg.lerp_(grad, 1 - beta1)

@@ -44,9 +44,7 @@ class Adam(Optimizer):
     ) -> None:
         if isinstance(lr, torchy.Tensor):
             if foreach and not capturable:
-                raise ValueError(
-                    "lr as a Tensor is not supported for capturable=False and foreach=True"
-                )
+                raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
             if lr.numel() != 1:
                 raise ValueError("Tensor lr must be 1-element")
         if not lr >= 0.0:
@@ -55,9 +53,7 @@ class Adam(Optimizer):
             raise ValueError(f"Invalid epsilon value: {eps}; it must be at least 0")
         for position, beta in enumerate(betas):
             if not 0.0 <= beta < 1.0:
-                raise ValueError(
-                    f"Invalid beta parameter at index {position}: {beta}; it must be in [0, 1)"
-                )
+                raise ValueError(f"Invalid beta parameter at index {position}: {beta}; it must be in [0, 1)")
         if not weight_decay >= 0.0:
             raise ValueError(f"Invalid weight_decay value: {weight_decay}; it must be at least 0")
         check_implementation(fused, foreach, differentiable)
@@ -133,9 +129,7 @@ class Adam(Optimizer):
                 self._step_composed(group, params, grads, left)
         return loss
 
-    def _step_composed(
-        self, group: dict[str, Any], params: list[Any], grads: list[Any], indices: Any
-    ) -> None:
+    def _step_composed(self, group: dict[str, Any], params: list[Any], grads: list[Any], indices: Any) -> None:
         chosen = [i for i in indices if grads[i] is not None]
         states = []
         for i in chosen:

@@ -70,10 +70,7 @@ def _with_hooks(step: Any) -> Any:
     @functools.wraps(step)
     def hooked_step(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not (
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or _global_pre_hooks
-            or _global_post_hooks
+            self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or _global_pre_hooks or _global_post_hooks
         ):
             return step(self, *args, **kwargs)
         # Hooks see the arguments as the unbound method takes them, the optimizer first.
@@ -82,9 +79,7 @@ def _with_hooks(step: Any) -> Any:
             result = hook(self, args, kwargs)
             if result is not None:
                 if not (isinstance(result, tuple) and len(result) == 2):
-                    raise RuntimeError(
-                        f"step: a pre-hook returned {result!r}; return None or (args, kwargs)"
-                    )
+                    raise RuntimeError(f"step: a pre-hook returned {result!r}; return None or (args, kwargs)")
                 args, kwargs = result
         out = step(*args, **kwargs)
         for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
@@ -117,16 +112,12 @@ class Optimizer:
             self.__dict__[name] = OrderedDict()
         self._patch_step()
         if isinstance(params, torchy.Tensor):
-            raise TypeError(
-                f"{type(self).__name__}: params is a Tensor; give an iterable of Tensors or dicts"
-            )
+            raise TypeError(f"{type(self).__name__}: params is a Tensor; give an iterable of Tensors or dicts")
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
         if not groups:
-            raise ValueError(
-                f"{type(self).__name__}: optimizer got an empty parameter list; give at least one"
-            )
+            raise ValueError(f"{type(self).__name__}: optimizer got an empty parameter list; give at least one")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -196,12 +187,8 @@ class Optimizer:
         param_group["params"] = params
         for param in params:
             if not isinstance(param, torchy.Tensor):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(param)}"
-                )
-            if not self.defaults.get("differentiable") and not (
-                param.is_leaf or param.retains_grad
-            ):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param)}")
+            if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor; give the leaf it came from")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
@@ -209,8 +196,7 @@ class Optimizer:
             param_group.setdefault(name, default)
         if len({id(param) for param in params}) != len(params):
             warnings.warn(
-                "add_param_group: a parameter occurs twice in one group; it will be updated "
-                "twice in each step",
+                "add_param_group: a parameter occurs twice in one group; it will be updated twice in each step",
                 stacklevel=3,
             )
         self._check_overlap(param_group)
@@ -250,8 +236,7 @@ class Optimizer:
             packed["params"] = [numbers[id(param)] for param in group["params"]]
             packed_groups.append(packed)
         state = {
-            numbers[id(key)] if isinstance(key, torchy.Tensor) else key: value
-            for key, value in self.state.items()
+            numbers[id(key)] if isinstance(key, torchy.Tensor) else key: value for key, value in self.state.items()
         }
         result = {"state": state, "param_groups": packed_groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
@@ -310,27 +295,19 @@ class Optimizer:
         """Run ``hook(optimizer, args, kwargs)`` after step."""
         return _register(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer)`` before state_dict."""
         return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer, state_dict)`` after state_dict; it may return another one."""
         return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer, state_dict)`` before loading; it may return another one."""
         return _register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(optimizer)`` after loading."""
         return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 

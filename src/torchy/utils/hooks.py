@@ -46,9 +46,7 @@ class RemovableHandle:
         hooks, self.id, extras = state
         # A dictionary that died before pickling is replaced by an empty one nobody reads.
         self.hooks_dict_ref = weakref.ref(OrderedDict() if hooks is None else hooks)
-        self.extra_dict_ref = tuple(
-            weakref.ref(OrderedDict() if extra is None else extra) for extra in extras
-        )
+        self.extra_dict_ref = tuple(weakref.ref(OrderedDict() if extra is None else extra) for extra in extras)
         RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
 
     def __enter__(self) -> RemovableHandle:

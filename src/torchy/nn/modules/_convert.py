@@ -112,8 +112,7 @@ class ConvertMixin(ModuleParts):
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
                 raise AttributeError(
-                    f"get_submodule: {type(module).__name__} has no attribute '{name}' "
-                    f"(looking for '{target}')"
+                    f"get_submodule: {type(module).__name__} has no attribute '{name}' (looking for '{target}')"
                 )
             module = getattr(module, name)
             if not isinstance(module, ConvertMixin):

@@ -85,22 +85,14 @@ class _BackwardHooks:
         self.input_count = len(args)
         if not torchy.is_grad_enabled():
             return args
-        self.input_places = [
-            i for i, v in enumerate(args) if isinstance(v, torchy.Tensor) and v.requires_grad
-        ]
-        return _replace_tensors(
-            args, lambda tensors: _Boundary.apply(self.on_input_grads, *tensors)
-        )
+        self.input_places = [i for i, v in enumerate(args) if isinstance(v, torchy.Tensor) and v.requires_grad]
+        return _replace_tensors(args, lambda tensors: _Boundary.apply(self.on_input_grads, *tensors))
 
     def wrap_output(self, output: Any) -> Any:
         values = _as_tuple(output)
         self.output_count = len(values)
-        self.output_places = [
-            i for i, v in enumerate(values) if isinstance(v, torchy.Tensor) and v.requires_grad
-        ]
-        return _replace_tensors(
-            output, lambda tensors: _Boundary.apply(self.on_output_grads, *tensors)
-        )
+        self.output_places = [i for i, v in enumerate(values) if isinstance(v, torchy.Tensor) and v.requires_grad]
+        return _replace_tensors(output, lambda tensors: _Boundary.apply(self.on_output_grads, *tensors))
 
     def _spread(self, grads: Any, places: list[int], count: int) -> tuple[Any, ...]:
         full: list[Any] = [None] * count
@@ -112,8 +104,7 @@ class _BackwardHooks:
         result = _as_tuple(result)
         if len(result) != count:
             raise RuntimeError(
-                f"{hook}: the backward hook returned {len(result)} values for {what}; "
-                f"return None or {count} values"
+                f"{hook}: the backward hook returned {len(result)} values for {what}; return None or {count} values"
             )
         return result
 
@@ -142,8 +133,7 @@ class _BackwardHooks:
                 continue
             if not may_replace and any(item is not None for item in _as_tuple(result)):
                 raise RuntimeError(
-                    f"{hook}: the backward hook returned gradients for inputs that need none; "
-                    "return None"
+                    f"{hook}: the backward hook returned gradients for inputs that need none; return None"
                 )
             grad_input = self._checked(hook, result, self.input_count, "grad_input")
         return grad_input
@@ -159,9 +149,7 @@ def _run_pre_hooks(
             if result is None:
                 continue
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(
-                    f"forward pre-hook: it returned {result!r}; return None or (args, kwargs)"
-                )
+                raise RuntimeError(f"forward pre-hook: it returned {result!r}; return None or (args, kwargs)")
             args, kwargs = result
         else:
             result = hook(module, args)
@@ -216,9 +204,7 @@ class HooksMixin(ModuleParts):
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Run ``hook(module, args[, kwargs])`` before forward; it may return new arguments."""
-        handle = RemovableHandle(
-            self._forward_pre_hooks, extra_dict=self._forward_pre_hooks_with_kwargs
-        )
+        handle = RemovableHandle(self._forward_pre_hooks, extra_dict=self._forward_pre_hooks_with_kwargs)
         if with_kwargs:
             self._forward_pre_hooks_with_kwargs[handle.id] = True
         _insert(self._forward_pre_hooks, handle.id, hook, prepend)
@@ -246,18 +232,14 @@ class HooksMixin(ModuleParts):
         _insert(self._forward_hooks, handle.id, hook, prepend)
         return handle
 
-    def register_full_backward_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(module, grad_input, grad_output)`` in backward; it may return a new
         grad_input."""
         handle = RemovableHandle(self._backward_hooks)
         _insert(self._backward_hooks, handle.id, hook, prepend)
         return handle
 
-    def register_full_backward_pre_hook(
-        self, hook: Callable[..., Any], prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Run ``hook(module, grad_output)`` before the module's backward; it may return a new
         grad_output."""
         handle = RemovableHandle(self._backward_pre_hooks)

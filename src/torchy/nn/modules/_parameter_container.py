@@ -103,9 +103,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> ParameterList:
         """Add several values at the end."""
         if not hasattr(values, "__iter__") or isinstance(values, torchy.Tensor):
-            raise TypeError(
-                f"ParameterList.extend: expected a sequence of tensors, got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend: expected a sequence of tensors, got {type(values).__name__}")
         for value in list(values):
             self.append(value)
         return self

@@ -36,23 +36,19 @@ class StateDictMixin(ModuleParts):
     def get_extra_state(self) -> Any:
         """Override, with set_extra_state, to keep something besides tensors in the state."""
         raise RuntimeError(
-            f"{type(self).__name__}: get_extra_state is not defined; "
-            "define it together with set_extra_state"
+            f"{type(self).__name__}: get_extra_state is not defined; define it together with set_extra_state"
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Override, with get_extra_state, to restore something besides tensors."""
         raise RuntimeError(
-            f"{type(self).__name__}: set_extra_state is not defined; "
-            "define it together with get_extra_state"
+            f"{type(self).__name__}: set_extra_state is not defined; define it together with get_extra_state"
         )
 
     def _has_extra_state(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(StateDictMixin, method)
 
-    def _save_to_state_dict(
-        self, destination: dict[str, Any], prefix: str, keep_vars: bool
-    ) -> None:
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         for name, param in self._parameters.items():
             if param is not None:
                 destination[prefix + name] = param if keep_vars else param.detach()
@@ -62,9 +58,7 @@ class StateDictMixin(ModuleParts):
         if self._has_extra_state("get_extra_state"):
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
-    def state_dict(
-        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> Any:
+    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """All parameters and persistent buffers by dotted name.
 
         The tensors share memory with the module; ``keep_vars`` keeps them attached to the graph.
@@ -84,9 +78,7 @@ class StateDictMixin(ModuleParts):
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars
-                )
+                module.state_dict(destination=destination, prefix=prefix + name + ".", keep_vars=keep_vars)
         for hook_id, hook in self._state_dict_hooks.items():
             result = hook(self, destination, prefix, local_metadata)
             if hook_id in self._state_dict_public_hooks:
@@ -136,10 +128,7 @@ class StateDictMixin(ModuleParts):
         if target.dim() == 0 and tuple(value.shape) == (1,):
             value = value[0]  # checkpoints from before there were 0-d tensors
         if value.shape != target.shape:
-            return (
-                f"size mismatch for {key}: the state_dict has shape {value.shape}, "
-                f"the model has {target.shape}."
-            )
+            return f"size mismatch for {key}: the state_dict has shape {value.shape}, the model has {target.shape}."
         try:
             with torchy.no_grad():
                 if assign:
@@ -198,9 +187,7 @@ class StateDictMixin(ModuleParts):
         tensors instead of copying their values.
         """
         if not hasattr(state_dict, "keys") or not hasattr(state_dict, "__getitem__"):
-            raise TypeError(
-                f"load_state_dict: expected a dictionary of tensors, got {type(state_dict)}"
-            )
+            raise TypeError(f"load_state_dict: expected a dictionary of tensors, got {type(state_dict)}")
         missing: list[str] = []
         unexpected: list[str] = []
         errors: list[str] = []
@@ -213,20 +200,14 @@ class StateDictMixin(ModuleParts):
             local_metadata = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
             if assign:
                 local_metadata["assign_to_params_buffers"] = True
-            module._load_from_state_dict(
-                local_state, prefix, local_metadata, True, missing, unexpected, errors
-            )
+            module._load_from_state_dict(local_state, prefix, local_metadata, True, missing, unexpected, errors)
             for name, child in module._modules.items():
                 if child is not None:
                     inner = prefix + name + "."
-                    load(
-                        child, {k: v for k, v in local_state.items() if k.startswith(inner)}, inner
-                    )
+                    load(child, {k: v for k, v in local_state.items() if k.startswith(inner)}, inner)
             for hook in module._load_state_dict_post_hooks.values():
                 if hook(module, _IncompatibleKeys(missing, unexpected)) is not None:
-                    raise AssertionError(
-                        "load_state_dict: a post-hook must return None; change the lists in place"
-                    )
+                    raise AssertionError("load_state_dict: a post-hook must return None; change the lists in place")
 
         load(self, state, "")
         if strict:
@@ -236,10 +217,7 @@ class StateDictMixin(ModuleParts):
                 place = 1 if missing else 0
                 errors.insert(place, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}.")
         if errors:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
-                + "\n\t".join(errors)
-            )
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         return _IncompatibleKeys(missing, unexpected)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

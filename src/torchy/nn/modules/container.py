@@ -157,9 +157,7 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add several modules at the end."""
         if not hasattr(modules, "__iter__"):
-            raise TypeError(
-                f"ModuleList.extend: a {type(modules).__name__} is not iterable; give modules"
-            )
+            raise TypeError(f"ModuleList.extend: a {type(modules).__name__} is not iterable; give modules")
         for module in list(modules):
             self.append(module)
         return self

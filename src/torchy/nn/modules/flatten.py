@@ -39,15 +39,10 @@ class Unflatten(Module):
         if not isinstance(dim, int):
             raise TypeError(f"Unflatten: dim is a {type(dim).__name__}; give an int")
         if not isinstance(unflattened_size, (tuple, list)):
-            raise TypeError(
-                f"Unflatten: unflattened_size is a {type(unflattened_size).__name__}; "
-                "give a tuple of ints"
-            )
+            raise TypeError(f"Unflatten: unflattened_size is a {type(unflattened_size).__name__}; give a tuple of ints")
         for position, size in enumerate(unflattened_size):
             if not isinstance(size, int):
-                raise TypeError(
-                    f"Unflatten: unflattened_size[{position}] is a {type(size).__name__}; give ints"
-                )
+                raise TypeError(f"Unflatten: unflattened_size[{position}] is a {type(size).__name__}; give ints")
         self.dim = dim
         self.unflattened_size = unflattened_size
 

@@ -49,9 +49,7 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(
-            torchy.empty((out_features, in_features), device=device, dtype=dtype)
-        )
+        self.weight = Parameter(torchy.empty((out_features, in_features), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(torchy.empty(out_features, device=device, dtype=dtype))
         else:
@@ -73,10 +71,7 @@ class Linear(Module):
         return _linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Bilinear(Module):

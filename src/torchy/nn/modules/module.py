@@ -71,9 +71,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
             given = f"keyword {next(iter(kwargs))!r}" if kwargs else f"{len(args)} positional"
-            raise TypeError(
-                f"{type(self).__name__}.__init__: Module.__init__ takes no arguments, got {given}"
-            )
+            raise TypeError(f"{type(self).__name__}.__init__: Module.__init__ takes no arguments, got {given}")
         attributes = self.__dict__
         attributes["training"] = True
         attributes["_parameters"] = {}
@@ -89,9 +87,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if (
@@ -124,8 +120,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
         self._check_new_name(name, "buffer", "_buffers")
         if tensor is not None and not isinstance(tensor, torchy.Tensor):
             raise TypeError(
-                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
-                "(a Tensor or None is required)"
+                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (a Tensor or None is required)"
             )
         self._buffers[name] = tensor
         if persistent:
@@ -176,9 +171,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
         if _is_parameter(value):
             if params is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            _discard(
-                name, attributes, self._buffers, self._modules, self._non_persistent_buffers_set
-            )
+            _discard(name, attributes, self._buffers, self._modules, self._non_persistent_buffers_set)
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             if params is None:
@@ -202,10 +195,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
 
     @staticmethod
     def _wrong_kind(value: Any, kind: str, name: str, allowed: str) -> TypeError:
-        return TypeError(
-            f"cannot assign '{type(value).__name__}' as {kind} '{name}' "
-            f"({allowed} or None expected)"
-        )
+        return TypeError(f"cannot assign '{type(value).__name__}' as {kind} '{name}' ({allowed} or None expected)")
 
     def _assign_buffer(self, name: str, value: Any) -> None:
         if isinstance(value, Buffer):
@@ -258,9 +248,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Pairs of dotted name and parameter, in the order of registration."""
-        return self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
+        return self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Tensor]:
         """All parameters, as an optimizer wants them."""
@@ -271,9 +259,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Pairs of dotted name and buffer."""
-        return self._named_members(
-            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
-        )
+        return self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers."""
@@ -345,9 +331,7 @@ class Module(HooksMixin, StateDictMixin, ConvertMixin):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         extra_lines = extra.split("\n") if extra else []
-        child_lines = [
-            f"({name}): {_indent(repr(module), 2)}" for name, module in self._modules.items()
-        ]
+        child_lines = [f"({name}): {_indent(repr(module), 2)}" for name, module in self._modules.items()]
         lines = extra_lines + child_lines
         if not lines:
             body = ""

@@ -33,9 +33,7 @@ def get_worker_info() -> WorkerInfo | None:
     return getattr(_local, "info", None)
 
 
-def prefetched(
-    batches: Iterator[Any], fetch: Callable[[Any], Any], loader: Any, base_seed: int
-) -> Iterator[Any]:
+def prefetched(batches: Iterator[Any], fetch: Callable[[Any], Any], loader: Any, base_seed: int) -> Iterator[Any]:
     """``fetch(batch)`` for every batch, computed by the loader's workers ahead of time."""
     from concurrent.futures import ThreadPoolExecutor
 

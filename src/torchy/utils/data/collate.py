@@ -88,10 +88,7 @@ def _collate_leaf(batch: Any, first: Any) -> Any:
 
 
 def _wrong_type(found: Any) -> str:
-    return (
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {found}"
-    )
+    return f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}"
 
 
 def default_collate(batch: Any) -> Any:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataLoader"]
 
-_FIXED = frozenset(
-    ["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"]
-)
+_FIXED = frozenset(["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"])
 
 
 class _Endless:
@@ -100,8 +98,7 @@ class DataLoader:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and self.__dict__.get("_initialized", False):
             raise ValueError(
-                f"{name} attribute should not be set after {type(self).__name__} is initialized; "
-                "make a new loader"
+                f"{name} attribute should not be set after {type(self).__name__} is initialized; make a new loader"
             )
         object.__setattr__(self, name, value)
 
@@ -203,13 +200,10 @@ def _index_batches(sampler: BatchSampler) -> Iterator[Tensor]:
         yield torchy.cat(left)
 
 
-def _check_workers(
-    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool
-) -> None:
+def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
     if num_workers < 0:
         raise ValueError(
-            f"DataLoader: num_workers option should be non-negative, got {num_workers}; "
-            "0 fetches in the calling thread"
+            f"DataLoader: num_workers option should be non-negative, got {num_workers}; 0 fetches in the calling thread"
         )
     if timeout < 0:
         raise ValueError(f"DataLoader: timeout option should be non-negative, got {timeout}")
@@ -238,8 +232,7 @@ def _check_sampling(
         ):
             if given is not None:
                 raise ValueError(
-                    f"DataLoader with IterableDataset: expected unspecified {name} option, "
-                    f"but got {name}={given}"
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={given}"
                 )
     if sampler is not None and shuffle:
         raise ValueError("DataLoader: sampler option is mutually exclusive with shuffle")
