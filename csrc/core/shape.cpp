@@ -123,6 +123,19 @@ bool view_strides(const Tensor& t, IntSpan sizes, IntVec& strides) {
   return view_d == -1;
 }
 
+int64_t mul_size(int64_t a, int64_t b, const char* op) {
+  int64_t r;
+  TORCHY_CHECK(!__builtin_mul_overflow(a, b, &r), op, ": ", a, " times ", b,
+               " is more than an int64 holds; use smaller sizes");
+  return r;
+}
+int64_t add_size(int64_t a, int64_t b, const char* op) {
+  int64_t r;
+  TORCHY_CHECK(!__builtin_add_overflow(a, b, &r), op, ": ", a, " plus ", b,
+               " is more than an int64 holds; use smaller sizes");
+  return r;
+}
+
 bool has_internal_overlap(const Tensor& t) {
   if (t.is_contiguous()) return false;
   // Sorted by stride, each dim must step past everything the smaller ones reach.

@@ -18,6 +18,9 @@ IntVec broadcast_strides(const Tensor& t, IntSpan sizes);
 IntVec infer_size(IntSpan sizes, int64_t numel, const char* op);
 // Strides a view of `sizes` would have on t's memory; false if it needs a copy.
 bool view_strides(const Tensor& t, IntSpan sizes, IntVec& strides);
+// a * b and a + b of sizes, strides and offsets; an error that names `op` if no int64 holds the result.
+int64_t mul_size(int64_t a, int64_t b, const char* op);
+int64_t add_size(int64_t a, int64_t b, const char* op);
 // One element may be reached by two indices (expanded or overlapping strides).
 bool has_internal_overlap(const Tensor& t);
 // Do the two tensors touch some common byte, other than being the very same view?

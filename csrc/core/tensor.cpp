@@ -35,6 +35,11 @@ void TensorImpl::reserve_dims(int ndim) {
   ndim_ = static_cast<uint8_t>(ndim);
 }
 
+namespace {
+// Sizes beside a 0 may multiply to anything: numel is 0 all the same.
+int64_t wrapping_mul(int64_t a, int64_t b) { return int64_t(uint64_t(a) * uint64_t(b)); }
+}  // namespace
+
 void TensorImpl::finish_geometry() {
   int64_t n = 1, expected = 1;
   bool contiguous = true;
@@ -42,9 +47,9 @@ void TensorImpl::finish_geometry() {
     int64_t size = dims_[i];
     if (size != 1) {
       contiguous = contiguous && dims_[ndim_ + i] == expected;
-      expected *= size;
+      expected = wrapping_mul(expected, size);
     }
-    n *= size;
+    n = wrapping_mul(n, size);
   }
   numel_ = n;
   set(kContiguousFlag, contiguous || n == 0);
@@ -72,8 +77,8 @@ TensorImpl* TensorImpl::make_contiguous(DType dtype, Storage* storage, IntSpan s
   for (int i = n - 1; i >= 0; --i) {
     t->dims_[i] = sizes[size_t(i)];
     t->dims_[n + i] = running;
-    numel *= sizes[size_t(i)];
-    running *= std::max<int64_t>(sizes[size_t(i)], 1);
+    numel = wrapping_mul(numel, sizes[size_t(i)]);
+    running = wrapping_mul(running, std::max<int64_t>(sizes[size_t(i)], 1));
   }
   t->numel_ = numel;
   t->flags = kContiguousFlag;
@@ -143,7 +148,7 @@ IntVec contiguous_strides(IntSpan sizes) {
   int64_t running = 1;
   for (size_t i = sizes.size(); i-- > 0;) {
     strides[i] = running;
-    running *= std::max<int64_t>(sizes[i], 1);
+    running = wrapping_mul(running, std::max<int64_t>(sizes[i], 1));
   }
   return strides;
 }

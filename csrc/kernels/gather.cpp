@@ -42,18 +42,19 @@ struct Lines {
   void run(F f) const {
     const int inner = others.ndim - 1;
     const int64_t sa = others.strides[inner][0], si = others.strides[inner][1], sb = others.strides[inner][2];
+    const int64_t ka = step[0], ki = step[1], kb = step[2], count = length;  // no write through f changes these
     LongSection section(others.numel * length > kLongWork);
     others.run(
         [=](char* const* p, int64_t n) {
           auto at = [&](int64_t i, int64_t k) {
-            f(p[0] + i * sa + k * step[0], *reinterpret_cast<const int64_t*>(p[1] + i * si + k * step[1]),
-              p[2] + i * sb + k * step[2]);
+            f(p[0] + i * sa + k * ka, *reinterpret_cast<const int64_t*>(p[1] + i * si + k * ki),
+              p[2] + i * sb + k * kb);
           };
-          if (n == 1 || step[1] <= si) {
+          if (n == 1 || ki <= si) {
             for (int64_t i = 0; i < n; ++i)
-              for (int64_t k = 0; k < length; ++k) at(i, k);
+              for (int64_t k = 0; k < count; ++k) at(i, k);
           } else {
-            for (int64_t k = 0; k < length; ++k)
+            for (int64_t k = 0; k < count; ++k)
               for (int64_t i = 0; i < n; ++i) at(i, k);
           }
         },

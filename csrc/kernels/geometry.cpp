@@ -61,9 +61,10 @@ Geometry& unfold_geometry(Geometry& g, int64_t dim, int64_t size, int64_t step) 
   TORCHY_CHECK(step > 0, "unfold: step is ", step, " but must be > 0");
   if (n) {
     g.sizes[d] = (have - size) / step + 1;
-    g.strides[d] = stride * step;
+    if (__builtin_mul_overflow(stride, step, &g.strides[d])) g.strides[d] = 1;  // one window only
   }
   g.push_back(size, stride);
+  numel_of(g.sizes);  // an error if there are more than an int64 counts
   return g;
 }
 

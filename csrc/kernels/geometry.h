@@ -29,9 +29,12 @@ class Dims {
   int64_t operator[](size_t i) const { return v_[i]; }
   int64_t& back() { return v_[n_ - 1]; }
   int64_t back() const { return v_[n_ - 1]; }
-  void resize(size_t n) { n_ = n; }  // new entries are not set
+  void resize(size_t n) {  // new entries are not set
+    check(n);
+    n_ = n;
+  }
   void push_back(int64_t v) {
-    TORCHY_CHECK(n_ < kMax, "a tensor of more than ", kMax, " dimensions; at most ", kMax, " are supported");
+    check(n_ + 1);
     v_[n_++] = v;
   }
   void pop_back() { --n_; }
@@ -45,7 +48,11 @@ class Dims {
   }
 
  private:
+  static void check(size_t n) {
+    TORCHY_CHECK(n <= kMax, "a tensor of ", n, " dimensions; at most ", kMax, " are supported");
+  }
   void assign(IntSpan s) {
+    check(s.size());
     n_ = s.size();
     for (size_t i = 0; i < n_; ++i) {
       v_[i] = s[i];

@@ -137,7 +137,7 @@ Tensor repeat(const Tensor& self, IntSpan repeats) {
   IntVec sizes(n), to(2 * n), from(2 * n, 0);
   for (size_t i = 0; i < n; ++i) {
     TORCHY_CHECK(repeats[i] >= 0, "repeat: trying to create tensor with negative dimension: repeats ", repeats);
-    sizes[i] = pairs[2 * i] * pairs[2 * i + 1];
+    sizes[i] = mul_size(pairs[2 * i], pairs[2 * i + 1], "repeat");
   }
   Tensor out = torchy::empty(sizes, self.dtype());
   if (out.numel() == 0) return out;
@@ -224,7 +224,7 @@ Tensor constant_pad_nd(const Tensor& self, IntSpan pad, const Scalar& value) {
     const size_t d = n - 1 - i;
     before[d] = pad[2 * i];
     after[d] = pad[2 * i + 1];
-    sizes[d] += before[d] + after[d];
+    sizes[d] = add_size(add_size(sizes[d], before[d], "constant_pad_nd"), after[d], "constant_pad_nd");
     TORCHY_CHECK(sizes[d] >= 0, "constant_pad_nd: the input size ", self.sizes()[d], ", plus negative padding ",
                  before[d], " and ", after[d],
                  " resulted in a negative output size, which is invalid. Check "

@@ -138,7 +138,7 @@ class Walker {
     buffered_ = !rows_;
     for (int k = 0; k <= p_.inputs; ++k) {
       const PwOperand& o = p_.operands[k];
-      if (o.one ? spread_[k] : !direct(o)) buffered_ = true;
+      if (o.one ? spread_[k] : !direct(o) && !column_[k]) buffered_ = true;
       tile_[k] = k > 0 && !rows_ && is_row(o);
       tiled_ = tiled_ || tile_[k];
     }
@@ -191,8 +191,17 @@ class Walker {
     } else if (p_.inputs == 2 && spread_[1] && !spread_[2] && p_.loops.sv) {
       loop_ = p_.loops.sv;
       spread_[1] = false;
+    } else if (p_.inputs == 2 && is_column(p_.operands[2]) && direct(p_.operands[1]) && p_.loops.vs) {
+      loop_ = p_.loops.vs;
+      column_[2] = true;
+    } else if (p_.inputs == 2 && is_column(p_.operands[1]) && direct(p_.operands[2]) && p_.loops.sv) {
+      loop_ = p_.loops.sv;
+      column_[1] = true;
     }
   }
+
+  // One value for each row: a single element as long as the row lasts.
+  bool is_column(const PwOperand& o) const { return rows_ && !o.one && o.stored == o.loop && o.step[p_.ndim - 1] == 0; }
 
   void fill(int k, int64_t n) {
     const PwOperand& o = p_.operands[k];
@@ -238,6 +247,7 @@ class Walker {
   char* input(int k, int64_t n) {
     const PwOperand& o = p_.operands[k];
     if (o.one) return spread_[k] ? block_[k] : o.data;
+    if (column_[k]) return address(o, index_);
     if (tile_[k]) return block_[k] + index_[p_.ndim - 1] * item(o.loop);
     if (direct(o)) return o.flat ? o.data + pos_ * item(o.loop) : address(o, index_);
     const int64_t width = item(o.loop);
@@ -269,7 +279,7 @@ class Walker {
   PwLoop loop_;
   int64_t pos_, inner_;
   bool rows_, buffered_, tiled_ = false;
-  bool spread_[4] = {}, tile_[4] = {};
+  bool spread_[4] = {}, tile_[4] = {}, column_[4] = {};
   int64_t index_[kMaxDims];
   alignas(64) char block_[4][kBlock * 16];
 };

@@ -256,7 +256,8 @@ IntVec interleave_shape(IntSpan shape, int64_t repeats, int64_t dim) {
 IntVec interleaved_shape(IntSpan shape, int64_t repeats, int64_t dim) {
   if (shape.empty()) fail_index("repeat_interleave: a 0-d tensor has no dim ", dim, "; leave dim out");
   IntVec out(shape);
-  out[size_t(wrap_dim(dim, int64_t(shape.size())))] *= repeats;
+  int64_t& size = out[size_t(wrap_dim(dim, int64_t(shape.size())))];
+  size = mul_size(size, repeats, "repeat_interleave");
   return out;
 }
 

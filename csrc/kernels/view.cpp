@@ -183,6 +183,7 @@ Tensor expand(const Tensor& self, IntSpan size) {
     if (i >= lead && want == old) g.strides[i] = self.strides()[i - lead];
     else g.strides[i] = 0;
   }
+  numel_of(g.sizes);  // an error if there are more than an int64 counts
   // A new leading dim of size 1 gets an ordinary stride.
   for (size_t i = lead; i-- > 0;)
     if (g.sizes[i] == 1) g.strides[i] = i + 1 < n ? g.sizes[i + 1] * g.strides[i + 1] : 1;
@@ -215,12 +216,13 @@ Tensor as_strided_of(const Tensor& self, IntSpan size, IntSpan stride, int64_t s
   int64_t last = storage_offset;
   for (size_t i = 0; i < size.size(); ++i) {
     TORCHY_CHECK(stride[i] >= 0, "as_strided: negative strides are not supported at the moment, got strides: ", stride);
-    last += (size[i] - 1) * stride[i];
+    last = add_size(last, mul_size(size[i] - 1, stride[i], "as_strided"), "as_strided");
   }
   const int64_t width = itemsize(self.dtype());
-  TORCHY_CHECK(numel_of(size) == 0 || (last + 1) * width <= int64_t(self.storage()->nbytes()), "as_strided: sizes ",
-               size, ", strides ", stride, ", storage offset ", storage_offset, ", and itemsize ", width,
-               " requiring a storage size of ", (last + 1) * width, " are out of bounds for storage of size ",
+  const int64_t needed = mul_size(add_size(last, 1, "as_strided"), width, "as_strided");
+  TORCHY_CHECK(numel_of(size) == 0 || needed <= int64_t(self.storage()->nbytes()), "as_strided: sizes ", size,
+               ", strides ", stride, ", storage offset ", storage_offset, ", and itemsize ", width,
+               " requiring a storage size of ", needed, " are out of bounds for storage of size ",
                self.storage()->nbytes());
   return make_view(self, size, stride, storage_offset);
 }

@@ -62,12 +62,12 @@ struct Span {
     int64_t last = offset;
     for (size_t i = 0; i < sizes.size(); ++i) {
       if (sizes[i] == 0) return;
-      last += (sizes[i] - 1) * strides[i];
+      last = add_size(last, mul_size(sizes[i] - 1, strides[i], "as_strided"), "as_strided");
     }
     low = std::min(low, offset);
     high = std::max(high, last);
   }
-  int64_t size() const { return high < low ? 0 : high - low + 1; }
+  int64_t size() const { return high < low ? 0 : add_size(high - low, 1, "as_strided"); }
   int64_t at(int64_t offset) const { return high < low ? 0 : offset - low; }
 };
 
@@ -176,6 +176,9 @@ Tensor as_strided_scatter_of(const Tensor& self, const Tensor& src, IntSpan size
                "as_strided_scatter: expected src to have a size equal to the "
                "slice of self. src size = ",
                src.sizes(), ", slice size = ", size);
+  TORCHY_CHECK(storage_offset >= 0, "as_strided_scatter: storage offset ", storage_offset, " must be at least 0");
+  for (int64_t s : stride)
+    TORCHY_CHECK(s >= 0, "as_strided_scatter: negative strides are not supported at the moment, got strides: ", stride);
   Span base, all;
   base.cover(self.sizes(), base_stride, base_offset);
   all = base;
