@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BUILD_DEPS := scikit-build-core nanobind ninja cmake
 SOURCES := $(shell find csrc optable codegen -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.py') CMakeLists.txt pyproject.toml
 
-.PHONY: build demo test test-slow test-parity test-sanitize lint format docs bench clean
+.PHONY: build demo test test-parity test-sanitize lint format docs bench clean
 
 build: $(STAMP)
 
@@ -27,10 +27,7 @@ demo: build
 	$(PY) -m torchy
 
 test: $(VENV)/.test
-	$(PY) -m pytest tests --ignore=tests/parity -m "not slow" -n 2
-
-test-slow: $(VENV)/.test
-	$(PY) -m pytest tests --ignore=tests/parity -m slow
+	$(PY) -m pytest tests --ignore=tests/parity -n 2
 
 test-parity: $(VENV)/.test
 	$(PY) -c "import torch" 2>/dev/null || $(PY) -m pip install -q --disable-pip-version-check torch==2.13.0

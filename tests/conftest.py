@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a fixed seed, and global state checked back after every test."""
+"""Fixtures for all tests: a fixed seed; global state and the number of live tensors and nodes checked back after each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUILT = importlib.util.find_spec("torchy") is not None and importlib.util.find_s
 
 @pytest.fixture(autouse=True)
 def _state_is_put_back(request: pytest.FixtureRequest):
-    """Grad mode and default dtype must be as before; the seed is fixed."""
+    """Grad mode, default dtype and the live tensors and nodes must be as before; the seed is fixed."""
     if not BUILT or "spec" in request.node.path.parts:
         yield
         return
@@ -26,20 +26,32 @@ def _state_is_put_back(request: pytest.FixtureRequest):
 
     torchy.manual_seed(0)
     before = (torchy.is_grad_enabled(), torchy.is_inference_mode_enabled(), torchy.get_default_dtype())
+    alive = live_counts()
     yield
     after = (torchy.is_grad_enabled(), torchy.is_inference_mode_enabled(), torchy.get_default_dtype())
     assert after == before, "a test left grad mode, inference mode or the default dtype changed"
+    if grown(alive):
+        gc.collect()  # tests may make reference cycles; what is left then is a leak
+        assert not grown(alive), f"live tensors and nodes went from {alive} to {live_counts()}"
+
+
+def live_counts() -> tuple[int, int]:
+    import torchy
+
+    return torchy._C._live_tensors(), torchy._C._live_nodes()
+
+
+def grown(since: tuple[int, int]) -> bool:
+    return any(now > then for now, then in zip(live_counts(), since))
 
 
 @pytest.fixture
 def no_leaks():
     """Live tensors and nodes return to their baseline by reference counting alone."""
-    import torchy
-
     gc.collect()
     gc.disable()
-    before = (torchy._C._live_tensors(), torchy._C._live_nodes())
+    before = live_counts()
     yield
-    after = (torchy._C._live_tensors(), torchy._C._live_nodes())
+    after = live_counts()
     gc.enable()
     assert after == before, f"live tensors and nodes went from {before} to {after}"

@@ -51,7 +51,7 @@ def test(arguments: list[str]) -> None:
         sys.executable,
         "-m",
         "pytest",
-        *(arguments or [*FAST_TESTS, "-m", "not slow and not resource", "-p", "no:cacheprovider", "-n", "2"]),
+        *(arguments or [*FAST_TESTS, "-m", "not resource", "-p", "no:cacheprovider", "-n", "2"]),
         env=env,
     )
 

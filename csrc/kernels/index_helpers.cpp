@@ -12,9 +12,15 @@ void check_bounds(const Tensor& index, int64_t dim, int64_t size, Bounds bounds,
   const int64_t n = index.numel();
   const int64_t* p = index.data<int64_t>();
   const int64_t low = bounds == Bounds::Wrap ? -size : 0;
-  int64_t bad = 0;
-  for (int64_t i = 0; i < n; ++i) bad |= int64_t(p[i] < low) | int64_t(p[i] >= size);
-  if (!bad) return;
+  // With v counted from low, ~v & (v - range) has its sign bit just for 0 <= v < range: no comparisons,
+  // so the plainest instruction set runs it in vectors.
+  const uint64_t range = uint64_t(size - low);
+  uint64_t good = ~uint64_t(0);
+  for (int64_t i = 0; i < n; ++i) {
+    const uint64_t v = uint64_t(p[i]) - uint64_t(low);
+    good &= ~v & (v - range);
+  }
+  if (good >> 63) return;
   int64_t i = 0;
   while (p[i] >= low && p[i] < size) ++i;
   throw Error(
