@@ -2,6 +2,7 @@
 #include "../autograd/saved.h"
 #include "../autograd/record.h"
 #include "bind.h"
+#include "hooks.h"
 
 namespace nb = nanobind;
 
@@ -37,6 +38,7 @@ class FunctionNode final : public Node {
       if (r != Py_None) out[i] = unwrap(r);
     }
   }
+  PyObject* backward() const { return backward_.get(); }
   std::vector<SavedTensor> saved;
   std::vector<uint32_t> skipped;  // results that are no tensors
 
@@ -74,6 +76,7 @@ void attach(const std::string& name, nb::object backward, const TensorList& inpu
     uint32_t nr = node->add_input(t.impl());
     if (!differentiable[i]) continue;
     set_grad_fn(t.impl(), hold, nr);
+    if (t->python) let_collector_see(static_cast<PyObject*>(t->python));
     AutogradMeta* m = meta_of(t.impl());
     m->requires_grad = false;
     if (t->base) m->view_version = t->version();
@@ -90,6 +93,11 @@ void attach(const std::string& name, nb::object backward, const TensorList& inpu
 }
 
 }  // namespace
+
+PyObject* backward_of_function(Node* node) {
+  auto* function = dynamic_cast<FunctionNode*>(node);
+  return function ? function->backward() : nullptr;
+}
 
 void bind_function(nb::module_& m) { m.def("_attach_function", &attach); }
 

@@ -138,7 +138,7 @@ static PyObject* add_hook(HookList<H>& list, std::shared_ptr<H> hook) {
 }
 
 // The collector must see functions that refer back to their tensor.
-static void let_collector_see(PyObject* tensor) {
+void let_collector_see(PyObject* tensor) {
   if (!PyObject_GC_IsTracked(tensor)) PyObject_GC_Track(tensor);
 }
 
@@ -189,6 +189,8 @@ int for_owned_hooks(TensorImpl* t, F&& f) {
 }  // namespace
 
 int traverse_hooks(TensorImpl* t, visitproc visit, void* arg) {
+  AutogradMeta* m = t && t->use_count() == 1 ? meta_of(t) : nullptr;
+  if (m && m->grad_fn && m->grad_fn->use_count() == 1) Py_VISIT(backward_of_function(m->grad_fn.get()));
   return for_owned_hooks(t, [&](auto& list) {
     for (auto& hook : list) Py_VISIT(static_cast<PyObject*>(hook->python()));
     return 0;

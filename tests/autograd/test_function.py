@@ -387,10 +387,30 @@ def test_backward_inside_backward():
     assert x.grad.item() == 9 * 2**8
 
 
-def test_context_attribute_that_refers_to_the_result_makes_cycle_python_collects_nothing_of():
-    """Keeping a result as a plain attribute is the user's cycle, as in PyTorch; saving it is none."""
+def test_saved_result_makes_no_reference_loop():
     gc.collect()
     before = torch._C._live_nodes()
     y = Exp.apply(leaf(1.0))
     del y
     assert torch._C._live_nodes() == before
+
+
+def test_result_kept_as_context_attribute_makes_cycle_that_is_collected():
+    class Keep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.result = x * 2
+            return ctx.result
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    gc.collect()
+    before = torch._C._live_nodes(), torch._C._live_tensors()
+    y = Keep.apply(leaf(1.0))
+    y.backward()
+    del y
+    assert torch._C._live_nodes() > before[0]  # the result refers to its node, and the node's context to it
+    gc.collect()
+    assert (torch._C._live_nodes(), torch._C._live_tensors()) == before
