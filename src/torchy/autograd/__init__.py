@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
 
-__all__ = ["Function", "Node", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function", "Node", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "inference_mode",
+    "no_grad", "set_grad_enabled",
+]  # fmt: skip
 
 Node = _C.Node
 
@@ -90,3 +93,12 @@ def grad(
 
 
 from torchy.autograd.function import Function  # noqa: E402  (needs the names above)
+from torchy.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functional":  # loaded when first asked for, to keep the import short
+        import importlib
+
+        return importlib.import_module(".functional", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

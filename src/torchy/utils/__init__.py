@@ -1,4 +1,4 @@
-# torchy.utils: hooks, and data (loaded when first asked for, to keep the import short).
+# torchy.utils: hooks; checkpoint and data (loaded when first asked for, to keep the import short).
 from __future__ import annotations
 
 from . import hooks
@@ -7,12 +7,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["data", "hooks"]
+__all__ = ["checkpoint", "data", "hooks"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":
+    if name in ("data", "checkpoint"):
         import importlib
 
-        return importlib.import_module(".data", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
