@@ -1,6 +1,7 @@
 // Drivers of the floating-point matrix products: which kernel, which blocks, which thread. Layer:
 // kernels. The register tiles are in gemm_impl.inc, integers in gemm_generic.cpp.
 #include "gemm.h"
+#include "gemm_instance.inc"
 
 #include <algorithm>
 #include <atomic>
@@ -337,17 +338,9 @@ T dot(const T* x, int64_t incx, const T* y, int64_t incy, int64_t n) {
 const char* gemm_level() { return table().name; }
 void set_gemm_level(int level) { chosen.store(pick_table(level)); }
 
-#define TORCHY_INSTANCE(T)                                                                                             \
-  template void gemm<T>(T*, int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, int64_t,         \
-                        int64_t, T, T);                                                                                \
-  template void gemv<T>(T*, int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, T, T);           \
-  template T dot<T>(const T*, int64_t, const T*, int64_t, int64_t);                                                    \
-  template void bmm<T>(T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, \
-                       int64_t, int64_t, int64_t, int64_t, T, T)
-TORCHY_INSTANCE(float);
-TORCHY_INSTANCE(double);
-TORCHY_INSTANCE(std::complex<float>);
-TORCHY_INSTANCE(std::complex<double>);
-#undef TORCHY_INSTANCE
+TORCHY_GEMM_INSTANCE(float);
+TORCHY_GEMM_INSTANCE(double);
+TORCHY_GEMM_INSTANCE(std::complex<float>);
+TORCHY_GEMM_INSTANCE(std::complex<double>);
 
 }  // namespace torchy

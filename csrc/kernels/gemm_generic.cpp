@@ -5,6 +5,7 @@
 
 #include "../core/threads.h"
 #include "gemm.h"
+#include "gemm_instance.inc"
 
 namespace torchy {
 namespace {
@@ -98,19 +99,11 @@ void bmm(T* c, int64_t c_bs, int64_t ldc, const T* a, int64_t a_bs, int64_t a_rs
   });
 }
 
-#define TORCHY_INSTANCE(T)                                                                                             \
-  template void gemm<T>(T*, int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, int64_t,         \
-                        int64_t, T, T);                                                                                \
-  template void gemv<T>(T*, int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, T, T);           \
-  template T dot<T>(const T*, int64_t, const T*, int64_t, int64_t);                                                    \
-  template void bmm<T>(T*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, \
-                       int64_t, int64_t, int64_t, int64_t, T, T)
-TORCHY_INSTANCE(int64_t);
-TORCHY_INSTANCE(int32_t);
-TORCHY_INSTANCE(int16_t);
-TORCHY_INSTANCE(int8_t);
-TORCHY_INSTANCE(uint8_t);
-TORCHY_INSTANCE(bool);
-#undef TORCHY_INSTANCE
+TORCHY_GEMM_INSTANCE(int64_t);
+TORCHY_GEMM_INSTANCE(int32_t);
+TORCHY_GEMM_INSTANCE(int16_t);
+TORCHY_GEMM_INSTANCE(int8_t);
+TORCHY_GEMM_INSTANCE(uint8_t);
+TORCHY_GEMM_INSTANCE(bool);
 
 }  // namespace torchy

@@ -45,18 +45,11 @@ using MaybeDType = std::optional<DType>;
 
 template <class F>
 void visit_floating(const char* op, DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::Float16:
-      return f(TypeTag<Half>{});
-    case DType::BFloat16:
-      return f(TypeTag<BFloat16>{});
-    case DType::Float32:
-      return f(TypeTag<float>{});
-    case DType::Float64:
-      return f(TypeTag<double>{});
-    default:
-      refuse(op, dtype, "a floating");
-  }
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (IsHalf<T>::value || std::is_floating_point_v<T>) f(tag);
+    else refuse(op, dtype, "a floating");
+  });
 }
 template <class F>
 void visit_real(const char* op, DType dtype, F&& f) {
@@ -90,14 +83,10 @@ Tensor draw_real(const char* op, Tensor out, Generator* generator, F&& f) {
 
 double largest(DType real) {
   switch (real) {
-    case DType::Float16:
-      return 65504.0;
-    case DType::BFloat16:
-      return 0x1.fep127;
-    case DType::Float32:
-      return 0x1.fffffep127;
-    default:
-      return 0x1.fffffffffffffp1023;
+    case DType::Float16: return 65504.0;
+    case DType::BFloat16: return 0x1.fep127;
+    case DType::Float32: return 0x1.fffffep127;
+    default: return 0x1.fffffffffffffp1023;
   }
 }
 
@@ -141,20 +130,13 @@ void check_std(const Tensor& std) {
 // The range of integers that a dtype holds; floating dtypes wider than int64 hold all of them.
 std::pair<int64_t, int64_t> integer_range(DType dtype) {
   switch (dtype) {
-    case DType::Bool:
-      return {0, 1};
-    case DType::UInt8:
-      return {0, UINT8_MAX};
-    case DType::Int8:
-      return {INT8_MIN, INT8_MAX};
-    case DType::Int16:
-      return {INT16_MIN, INT16_MAX};
-    case DType::Int32:
-      return {INT32_MIN, INT32_MAX};
-    case DType::Float16:
-      return {-65504, 65504};
-    default:
-      return {INT64_MIN, INT64_MAX};
+    case DType::Bool: return {0, 1};
+    case DType::UInt8: return {0, UINT8_MAX};
+    case DType::Int8: return {INT8_MIN, INT8_MAX};
+    case DType::Int16: return {INT16_MIN, INT16_MAX};
+    case DType::Int32: return {INT32_MIN, INT32_MAX};
+    case DType::Float16: return {-65504, 65504};
+    default: return {INT64_MIN, INT64_MAX};
   }
 }
 void check_held(const char* op, const char* bound, int64_t value, DType dtype) {
@@ -179,16 +161,11 @@ Tensor randint_into(const char* op, Tensor out, Generator* generator, int64_t lo
 // The largest value of random_(from, None).
 int64_t random_highest(DType dtype) {
   switch (dtype) {
-    case DType::Float16:
-      return int64_t{1} << 11;
-    case DType::BFloat16:
-      return int64_t{1} << 8;
-    case DType::Float32:
-      return int64_t{1} << 24;
-    case DType::Float64:
-      return int64_t{1} << 53;
-    default:
-      return integer_range(dtype).second;
+    case DType::Float16: return int64_t{1} << 11;
+    case DType::BFloat16: return int64_t{1} << 8;
+    case DType::Float32: return int64_t{1} << 24;
+    case DType::Float64: return int64_t{1} << 53;
+    default: return integer_range(dtype).second;
   }
 }
 

@@ -22,20 +22,6 @@ Pair same_shape(const Tensor& a, const Tensor& b, const char* op) {
   return {contiguous(to_dtype(a, compute)), contiguous(to_dtype(b, compute)), result};
 }
 
-template <class F>
-void visit_floating(DType d, F&& f) {
-  switch (d) {
-    case DType::Float32:
-      return f(TypeTag<float>{});
-    case DType::Float64:
-      return f(TypeTag<double>{});
-    case DType::Complex64:
-      return f(TypeTag<c64>{});
-    default:
-      return f(TypeTag<c128>{});
-  }
-}
-
 // line(a, b, out, n, step) for every line along dim.
 template <class F>
 Tensor two_input_lines(const Tensor& a, const Tensor& b, int64_t dim, const char* op, F&& line) {
@@ -43,11 +29,12 @@ Tensor two_input_lines(const Tensor& a, const Tensor& b, int64_t dim, const char
   const Lines s(in.a, dim);
   Tensor out = empty_like(in.a);
   if (out.numel() != 0)
-    visit_floating(out.dtype(), [&](auto tag) {
+    visit_dtype(out.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
-      s.each([&](int64_t at) {
-        line(in.a.template data<T>() + at, in.b.template data<T>() + at, out.data<T>() + at, s.n, s.inner);
-      });
+      if constexpr (std::is_floating_point_v<T> || IsComplex<T>::value)  // same_shape lets nothing else through
+        s.each([&](int64_t at) {
+          line(in.a.template data<T>() + at, in.b.template data<T>() + at, out.data<T>() + at, s.n, s.inner);
+        });
     });
   return to_dtype(out, in.result);
 }
