@@ -54,7 +54,7 @@ docs: $(VENV)/.base
 
 bench: $(STAMP)
 	$(PY) -c "import torch" 2>/dev/null || $(PY) -m pip install -q --disable-pip-version-check torch==2.13.0
-	$(PY) -m bench
+	$(PY) -m bench --json build/bench.json --svg build/bench.svg
 
 clean:
 	rm -rf build $(VENV)

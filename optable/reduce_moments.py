@@ -85,9 +85,9 @@ op("logsumexp(Tensor self, int[]? dim, bool keepdim=False) -> Tensor",
    doc="log(sum(exp(self))) over some dims without overflow; integers give float32.",
    forms="function method out", kernel="logsumexp",
    vjp={"self": "unsqueeze_dims(grad, self.shape, dim, keepdim)"
-                " * exp(self - unsqueeze_dims(result, self.shape, dim, keepdim))"},
+                " * conj(exp(self - unsqueeze_dims(result, self.shape, dim, keepdim)))"},
    jvp="sum_dim(exp(self - unsqueeze_dims(result, self.shape, dim, keepdim)) * self_t, dim, keepdim)",
-   ref="ref.logsumexp", samples=over_dims(), errors=[BAD_DIMS, twice("logsumexp")])
+   complex="holomorphic", ref="ref.logsumexp", samples=over_dims(), errors=[BAD_DIMS, twice("logsumexp")])
 
 SOFTMAX = [call(arr(2, 3), 1), call(arr(2, 3), 0), call(arr(2, 3, 4), -2), call(arr(5), -1), call(arr(), 0),
            call(arr(2, 0), 1)]

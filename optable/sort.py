@@ -10,6 +10,7 @@ from optable.scan import BAD_DIM
 from optable.spec import NONDIFF, op
 
 NO_COMPLEX = (call(arr(2, dtype="complex128")), "RuntimeError", "does not support complex")
+NO_ORDER = (call(arr(2, dtype="complex128")), "NotImplementedError", "complex numbers have no order")
 TAKEN = {"self": "index_grad(grad, self, dim, indices, True)"}
 TAKEN_TANGENT = {"values": "index_tangent(self_t, dim, indices, True)"}
 ONE = {"self": "index_grad(grad, self, dim, indices, keepdim)"}
@@ -99,7 +100,7 @@ op("_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool retu
    forms="function", kernel="_unique2", vjp=NONDIFF, ref="ref.unique2",
    samples=[call(idx([[3, 1, 3], [2, 1, 3]]), True, True, True), call(idx([[3, 1, 3], [2, 1, 3]])), call(arr(3)),
             call(idx([]), True, True, True)],
-   errors=[NO_COMPLEX])
+   errors=[NO_ORDER])
 
 op("unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False)"
    " -> (Tensor output, Tensor inverse, Tensor counts)",

@@ -147,30 +147,18 @@ struct TypeTag {
 template <class F>
 decltype(auto) visit_dtype(DType d, F&& f) {
   switch (d) {
-    case DType::Bool:
-      return f(TypeTag<bool>{});
-    case DType::UInt8:
-      return f(TypeTag<uint8_t>{});
-    case DType::Int8:
-      return f(TypeTag<int8_t>{});
-    case DType::Int16:
-      return f(TypeTag<int16_t>{});
-    case DType::Int32:
-      return f(TypeTag<int32_t>{});
-    case DType::Int64:
-      return f(TypeTag<int64_t>{});
-    case DType::Float16:
-      return f(TypeTag<Half>{});
-    case DType::BFloat16:
-      return f(TypeTag<BFloat16>{});
-    case DType::Float32:
-      return f(TypeTag<float>{});
-    case DType::Float64:
-      return f(TypeTag<double>{});
-    case DType::Complex64:
-      return f(TypeTag<c64>{});
-    default:
-      return f(TypeTag<c128>{});
+    case DType::Bool: return f(TypeTag<bool>{});
+    case DType::UInt8: return f(TypeTag<uint8_t>{});
+    case DType::Int8: return f(TypeTag<int8_t>{});
+    case DType::Int16: return f(TypeTag<int16_t>{});
+    case DType::Int32: return f(TypeTag<int32_t>{});
+    case DType::Int64: return f(TypeTag<int64_t>{});
+    case DType::Float16: return f(TypeTag<Half>{});
+    case DType::BFloat16: return f(TypeTag<BFloat16>{});
+    case DType::Float32: return f(TypeTag<float>{});
+    case DType::Float64: return f(TypeTag<double>{});
+    case DType::Complex64: return f(TypeTag<c64>{});
+    default: return f(TypeTag<c128>{});
   }
 }
 
@@ -181,16 +169,11 @@ struct Bytes16 {
 template <class F>
 decltype(auto) visit_width(int width, F&& f) {
   switch (width) {
-    case 1:
-      return f(TypeTag<uint8_t>{});
-    case 2:
-      return f(TypeTag<uint16_t>{});
-    case 4:
-      return f(TypeTag<uint32_t>{});
-    case 8:
-      return f(TypeTag<uint64_t>{});
-    default:
-      return f(TypeTag<Bytes16>{});
+    case 1: return f(TypeTag<uint8_t>{});
+    case 2: return f(TypeTag<uint16_t>{});
+    case 4: return f(TypeTag<uint32_t>{});
+    case 8: return f(TypeTag<uint64_t>{});
+    default: return f(TypeTag<Bytes16>{});
   }
 }
 

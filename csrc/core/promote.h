@@ -35,14 +35,10 @@ inline bool can_cast(DType from, DType to) {
 // The dtype a Python number has when it stands alone.
 inline DType scalar_dtype(const Scalar& s) {
   switch (s.kind()) {
-    case Scalar::Kind::Bool:
-      return DType::Bool;
-    case Scalar::Kind::Int:
-      return DType::Int64;
-    case Scalar::Kind::Float:
-      return default_dtype();
-    default:
-      return default_complex_dtype();
+    case Scalar::Kind::Bool: return DType::Bool;
+    case Scalar::Kind::Int: return DType::Int64;
+    case Scalar::Kind::Float: return default_dtype();
+    default: return default_complex_dtype();
   }
 }
 

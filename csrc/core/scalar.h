@@ -37,12 +37,9 @@ class Scalar {
   T to() const {
     switch (kind_) {
       case Kind::Bool:
-      case Kind::Int:
-        return convert<T>(v_.i);
-      case Kind::Float:
-        return convert<T>(v_.d);
-      default:
-        return convert<T>(c128(v_.d, imag_));
+      case Kind::Int: return convert<T>(v_.i);
+      case Kind::Float: return convert<T>(v_.d);
+      default: return convert<T>(c128(v_.d, imag_));
     }
   }
   // Writes the value as one element of dtype `d`.
@@ -64,14 +61,10 @@ class Scalar {
   }
   std::string str() const {
     switch (kind_) {
-      case Kind::Bool:
-        return v_.i ? "True" : "False";
-      case Kind::Int:
-        return str_cat(v_.i);
-      case Kind::Float:
-        return str_cat(v_.d);
-      default:
-        return str_cat("(", v_.d, imag_ < 0 ? "" : "+", imag_, "j)");
+      case Kind::Bool: return v_.i ? "True" : "False";
+      case Kind::Int: return str_cat(v_.i);
+      case Kind::Float: return str_cat(v_.d);
+      default: return str_cat("(", v_.d, imag_ < 0 ? "" : "+", imag_, "j)");
     }
   }
 

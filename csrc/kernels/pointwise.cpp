@@ -178,22 +178,14 @@ bool fast_into(Pw op, const Tensor& out, const FastCall& f, const Operand& a, co
 
 const char* pointwise_name(Pw op) {
   switch (op) {
-    case Pw::add_alpha:
-      return "add";
-    case Pw::sub_alpha:
-      return "sub";
-    case Pw::div_trunc:
-      return "div";
-    case Pw::round_decimals:
-      return "round";
-    case Pw::conj:
-      return "conj_physical";
-    case Pw::gelu_tanh:
-      return "gelu";
-    case Pw::gelu_tanh_backward:
-      return "gelu_backward";
-    default:
-      return info(op).name;
+    case Pw::add_alpha: return "add";
+    case Pw::sub_alpha: return "sub";
+    case Pw::div_trunc: return "div";
+    case Pw::round_decimals: return "round";
+    case Pw::conj: return "conj_physical";
+    case Pw::gelu_tanh: return "gelu";
+    case Pw::gelu_tanh_backward: return "gelu_backward";
+    default: return info(op).name;
   }
 }
 

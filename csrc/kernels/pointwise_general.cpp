@@ -21,10 +21,8 @@ bool is_checked(Pw op) {
     case Pw::floor_divide:
     case Pw::remainder:
     case Pw::fmod:
-    case Pw::pow:
-      return true;
-    default:
-      return false;
+    case Pw::pow: return true;
+    default: return false;
   }
 }
 
@@ -52,12 +50,9 @@ bool supports(Pw op, DType d) { return std::strchr(info(op).kinds, kind_letter(d
 
 DType result_dtype(Pw op, DType compute) {
   switch (info(op).result) {
-    case Result::Bool:
-      return DType::Bool;
-    case Result::Real:
-      return to_real(compute);
-    default:
-      return compute;
+    case Result::Bool: return DType::Bool;
+    case Result::Real: return to_real(compute);
+    default: return compute;
   }
 }
 
@@ -140,14 +135,9 @@ DType compute_dtype_of(Pw op, const Operand* operands, int n) {
   const Operand* pointers[3] = {&operands[0], &operands[1], &operands[2]};
   DType d;
   switch (info(op).promote) {
-    case Promote::Mask:
-      d = detail::result_type_slow(pointers + 1, 2);
-      break;
-    case Promote::Fill:
-      d = stored_dtype(operands[0]);
-      break;
-    default:
-      d = detail::result_type_slow(pointers, size_t(n));
+    case Promote::Mask: d = detail::result_type_slow(pointers + 1, 2); break;
+    case Promote::Fill: d = stored_dtype(operands[0]); break;
+    default: d = detail::result_type_slow(pointers, size_t(n));
   }
   if (info(op).promote == Promote::Float && is_integral_or_bool(d)) d = default_dtype();
   if (!supports(op, d)) unsupported(op, d);
@@ -199,12 +189,8 @@ void check_fill(DType d, const Operand& value) {
 void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* params) {
   switch (op) {
     case Pw::add_alpha:
-    case Pw::sub_alpha:
-      check_alpha(op, d, params[0]);
-      break;
-    case Pw::where:
-      check_mask(op, operands[0]);
-      break;
+    case Pw::sub_alpha: check_alpha(op, d, params[0]); break;
+    case Pw::where: check_mask(op, operands[0]); break;
     case Pw::sub:
       for (int i = 0; i < n; ++i)
         if (stored_dtype(operands[i]) == DType::Bool) unsupported(op, DType::Bool);
@@ -214,11 +200,8 @@ void check_call(Pw op, DType d, const Operand* operands, int n, const Scalar* pa
       check_fill(d, operands[2]);
       break;
     case Pw::lerp:
-    case Pw::heaviside:
-      check_one_dtype(op, operands, n);
-      break;
-    default:
-      break;
+    case Pw::heaviside: check_one_dtype(op, operands, n); break;
+    default: break;
   }
   for (int i = 0; i < n; ++i)
     if (!operands[i].is_tensor() && (i == 1 || op != Pw::pow)) check_number(op, d, operands[i].scalar());

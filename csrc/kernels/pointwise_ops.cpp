@@ -122,20 +122,11 @@ Tensor nan_to_num(const Tensor& self, std::optional<double> nan, std::optional<d
                   std::optional<double> neginf) {
   double low = 0, high = 0;
   switch (to_real(self.dtype())) {
-    case DType::Float16:
-      low = -65504, high = 65504;
-      break;
-    case DType::BFloat16:
-      low = -3.3895313892515355e38, high = 3.3895313892515355e38;
-      break;
-    case DType::Float32:
-      finite_limits<float>(low, high);
-      break;
-    case DType::Float64:
-      finite_limits<double>(low, high);
-      break;
-    default:
-      break;
+    case DType::Float16: low = -65504, high = 65504; break;
+    case DType::BFloat16: low = -3.3895313892515355e38, high = 3.3895313892515355e38; break;
+    case DType::Float32: finite_limits<float>(low, high); break;
+    case DType::Float64: finite_limits<double>(low, high); break;
+    default: break;
   }
   const Scalar params[] = {Scalar(nan.value_or(0.0)), Scalar(posinf.value_or(high)), Scalar(neginf.value_or(low))};
   return pointwise1(Pw::nan_to_num, self, params, 3);

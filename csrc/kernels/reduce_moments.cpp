@@ -1,6 +1,8 @@
 // var, std, var_mean, std_mean, vector norms, logsumexp. Layer: kernels.
 #include <cmath>
 
+#include "kernels_gen.h"
+#include "pointwise.h"
 #include "reduce_fold.h"
 
 namespace torchy::kernels {
@@ -128,21 +130,12 @@ struct NormOf {
     if constexpr (IsComplex<T>::value) v = std::hypot(double(x.real()), double(x.imag()));
     else v = std::fabs(double(x));
     switch (kind) {
-      case NormKind::Zero:
-        a += v != 0;
-        break;
-      case NormKind::One:
-        a += v;
-        break;
-      case NormKind::Two:
-        a += v * v;
-        break;
+      case NormKind::Zero: a += v != 0; break;
+      case NormKind::One: a += v; break;
+      case NormKind::Two: a += v * v; break;
       case NormKind::Max:
-      case NormKind::Min:
-        merge(a, v);
-        break;
-      default:
-        a += std::pow(v, p);
+      case NormKind::Min: merge(a, v); break;
+      default: a += std::pow(v, p);
     }
   }
   void merge(double& a, double b) const {
@@ -224,17 +217,10 @@ Tensor linalg_vector_norm(const Tensor& self, double ord, const OptDims& dim, bo
                " norm on an empty tensor because the ", "operation does not have an identity; pass a non-empty tensor");
   Tensor out = plan.make_output(to_real(compute));
   switch (compute) {
-    case DType::Float32:
-      run_norm<float>(plan, ord, out);
-      break;
-    case DType::Float64:
-      run_norm<double>(plan, ord, out);
-      break;
-    case DType::Complex64:
-      run_norm<c64>(plan, ord, out);
-      break;
-    default:
-      run_norm<c128>(plan, ord, out);
+    case DType::Float32: run_norm<float>(plan, ord, out); break;
+    case DType::Float64: run_norm<double>(plan, ord, out); break;
+    case DType::Complex64: run_norm<c64>(plan, ord, out); break;
+    default: run_norm<c128>(plan, ord, out);
   }
   return to_dtype(plan.done(out), torchy::is_complex(want) ? to_real(want) : want);
 }
@@ -280,11 +266,23 @@ void run_logsumexp(const ReducePlan& plan, const Tensor& highest, Tensor& out) {
   run_reduction(reducer, plan);
 }
 
+// Shifted by the largest real part, which decides the size of exp.
+Tensor complex_logsumexp(const Tensor& self, const OptDims& dim, bool keepdim) {
+  Tensor exps = self, shift;
+  if (self.numel()) {
+    shift = amax(to_dtype(self, to_real(self.dtype())), dim, true);
+    shift = pointwise3(Pw::where, pointwise1(Pw::isinf, shift), Scalar(0.0), shift);
+    exps = pointwise2(Pw::sub, self, shift);
+  }
+  const Tensor out = pointwise1(Pw::log, sum_dim(pointwise1(Pw::exp, exps), dim, keepdim, std::nullopt));
+  if (!shift.defined()) return out;
+  return pointwise2(Pw::add, out, torchy::alias(shift, out.sizes(), contiguous_strides(out.sizes()), shift.offset()));
+}
+
 }  // namespace
 
 Tensor logsumexp(const Tensor& self, const OptDims& dim, bool keepdim) {
-  if (self.is_complex())
-    fail_not_implemented("logsumexp: got ", scalar_type_name(self.dtype()), "; the input must be real");
+  if (self.is_complex()) return complex_logsumexp(self, dim, keepdim);
   const DType result = is_integral_or_bool(self.dtype()) ? DType::Float32 : self.dtype();
   const DType compute = compute_dtype(result);
   const uint64_t mask = mask_of(self, dim, "logsumexp");

@@ -29,14 +29,10 @@ class FloatSum final : public Reducer {
   void finish(const char* acc, int64_t count, int64_t n, int64_t out0) override {
     const double* sums = reinterpret_cast<const double*>(acc);
     switch (dtype_) {
-      case DType::Float32:
-        return store<float>(sums, count, n, out0);
-      case DType::Float64:
-        return store<double>(sums, count, n, out0);
-      case DType::Float16:
-        return store<Half>(sums, count, n, out0);
-      default:
-        return store<BFloat16>(sums, count, n, out0);
+      case DType::Float32: return store<float>(sums, count, n, out0);
+      case DType::Float64: return store<double>(sums, count, n, out0);
+      case DType::Float16: return store<Half>(sums, count, n, out0);
+      default: return store<BFloat16>(sums, count, n, out0);
     }
   }
 
@@ -240,14 +236,9 @@ struct CountNonzero {
   void merge(int64_t& a, int64_t b) const { a += b; }
   void finish(int64_t a, int64_t n, int64_t i) const {
     switch (what) {
-      case CountAs::Count:
-        reinterpret_cast<int64_t*>(out)[i] = a;
-        break;
-      case CountAs::Any:
-        reinterpret_cast<uint8_t*>(out)[i] = a != 0;
-        break;
-      default:
-        reinterpret_cast<uint8_t*>(out)[i] = a == n;
+      case CountAs::Count: reinterpret_cast<int64_t*>(out)[i] = a; break;
+      case CountAs::Any: reinterpret_cast<uint8_t*>(out)[i] = a != 0; break;
+      default: reinterpret_cast<uint8_t*>(out)[i] = a == n;
     }
   }
 };

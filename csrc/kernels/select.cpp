@@ -159,7 +159,7 @@ std::tuple<Tensor, Tensor> nanmedian_dim(const Tensor& self, int64_t dim, bool k
   return one_of_row(self, dim, keepdim, "nanmedian", MedianOf{true});
 }
 std::tuple<Tensor, Tensor> mode(const Tensor& self, int64_t dim, bool keepdim) {
-  check_sortable(self, "mode");
+  check_ordered(self, "mode");
   return one_of_row(self, dim, keepdim, "mode", ModeOf{});
 }
 

@@ -152,6 +152,12 @@ inline void check_sortable(const Tensor& t, const char* op) {
                "; sort abs() or real parts");
 }
 
+// The same where PyTorch has no such kernel rather than a check: its exception type is the narrower one.
+inline void check_ordered(const Tensor& t, const char* op) {
+  if (t.is_complex())
+    fail_not_implemented(op, ": not implemented for ", dtype_name(t.dtype()), "; complex numbers have no order");
+}
+
 // One instance for each element type that has an order.
 template <class F>
 void visit_sortable(DType d, F&& f) {

@@ -121,15 +121,15 @@ Triple unique_rows(const Tensor& self, int64_t dim, bool sorted, bool return_inv
 }  // namespace
 
 Triple _unique2(const Tensor& self, bool, bool return_inverse, bool return_counts) {
-  check_sortable(self, "unique");
+  check_ordered(self, "unique");
   return unique_flat(self, true, return_inverse, return_counts);
 }
 Triple unique_dim(const Tensor& self, int64_t dim, bool, bool return_inverse, bool return_counts) {
-  check_sortable(self, "unique");
+  check_ordered(self, "unique");
   return unique_rows(self, dim, true, return_inverse, return_counts, "unique");
 }
 Triple _unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts, std::optional<int64_t> dim) {
-  check_sortable(self, "unique_consecutive");
+  check_ordered(self, "unique_consecutive");
   if (dim) return unique_rows(self, *dim, false, return_inverse, return_counts, "unique_consecutive");
   return unique_flat(self, false, return_inverse, return_counts);
 }
@@ -220,7 +220,8 @@ Tensor search(const Tensor& sequence, const Tensor& values, bool out_int32, bool
                "'; it can only be 'left' or 'right'");
   TORCHY_CHECK(!side || *side == "right" || !right, op, ": side='left' contradicts right=True; pass one of them");
   TORCHY_CHECK(sequence.ndim() >= 1, op, ": the sorted sequence is 0-d; it must have a dim");
-  TORCHY_CHECK(!sequence.is_complex() && !values.is_complex(), op, ": complex numbers have no order");
+  if (sequence.is_complex() || values.is_complex())
+    fail_not_implemented(op, ": not implemented for complex numbers, which have no order");
   const bool to_right = right || (side && *side == "right");
   const bool shared = sequence.ndim() == 1;
   const size_t lead = size_t(sequence.ndim() - 1);

@@ -14,28 +14,19 @@ const char* const kFormats[kNumDTypes] = {"?", "B", "b", "h", "i", kInt64Format,
 
 std::optional<DType> signed_of(Py_ssize_t size) {
   switch (size) {
-    case 1:
-      return DType::Int8;
-    case 2:
-      return DType::Int16;
-    case 4:
-      return DType::Int32;
-    case 8:
-      return DType::Int64;
-    default:
-      return std::nullopt;
+    case 1: return DType::Int8;
+    case 2: return DType::Int16;
+    case 4: return DType::Int32;
+    case 8: return DType::Int64;
+    default: return std::nullopt;
   }
 }
 std::optional<DType> float_of(Py_ssize_t size) {
   switch (size) {
-    case 2:
-      return DType::Float16;
-    case 4:
-      return DType::Float32;
-    case 8:
-      return DType::Float64;
-    default:
-      return std::nullopt;
+    case 2: return DType::Float16;
+    case 4: return DType::Float32;
+    case 8: return DType::Float64;
+    default: return std::nullopt;
   }
 }
 

@@ -199,12 +199,9 @@ class Filler {
 
   void fill_row(PyObject* fast, Py_ssize_t n, char* out) {
     switch (dtype_) {
-      case DType::Float32:
-        return fill_numbers<float>(fast, n, out);
-      case DType::Float64:
-        return fill_numbers<double>(fast, n, out);
-      case DType::Int64:
-        return fill_numbers<int64_t>(fast, n, out);
+      case DType::Float32: return fill_numbers<float>(fast, n, out);
+      case DType::Float64: return fill_numbers<double>(fast, n, out);
+      case DType::Int64: return fill_numbers<int64_t>(fast, n, out);
       default:
         for (Py_ssize_t i = 0; i < n; ++i) {
           Ref o = item(fast, i, n);

@@ -51,46 +51,26 @@ bool is_scalar_like(PyObject* o) {
 
 bool fits(ArgKind kind, PyObject* o) {
   switch (kind) {
-    case kArgTensor:
-      return is_tensor(o);
-    case kArgOptTensor:
-      return o == Py_None || is_tensor(o);
-    case kArgTensorList:
-      return all_tensors(o, false);
-    case kArgOptTensorList:
-      return all_tensors(o, true);
-    case kArgOperand:
-      return is_tensor(o) || is_number(o);
-    case kArgScalar:
-      return is_scalar_like(o);
-    case kArgOptScalar:
-      return o == Py_None || is_scalar_like(o);
-    case kArgInt:
-      return is_int(o);
-    case kArgOptInt:
-      return o == Py_None || is_int(o);
-    case kArgIntList:
-      return is_int(o) || all_ints(o);
-    case kArgOptIntList:
-      return o == Py_None || is_int(o) || all_ints(o);
-    case kArgFloat:
-      return is_number(o) && !PyComplex_Check(o);
-    case kArgOptFloat:
-      return o == Py_None || (is_number(o) && !PyComplex_Check(o));
-    case kArgBool:
-      return PyBool_Check(o);
-    case kArgOptBool:
-      return o == Py_None || PyBool_Check(o);
-    case kArgStr:
-      return PyUnicode_Check(o);
-    case kArgOptStr:
-      return o == Py_None || PyUnicode_Check(o);
-    case kArgDType:
-      return is_dtype(o) || PyType_Check(o);
-    case kArgOptDType:
-      return o == Py_None || is_dtype(o) || PyType_Check(o);
-    default:
-      return o == Py_None || std::strstr(Py_TYPE(o)->tp_name, "Generator") != nullptr;
+    case kArgTensor: return is_tensor(o);
+    case kArgOptTensor: return o == Py_None || is_tensor(o);
+    case kArgTensorList: return all_tensors(o, false);
+    case kArgOptTensorList: return all_tensors(o, true);
+    case kArgOperand: return is_tensor(o) || is_number(o);
+    case kArgScalar: return is_scalar_like(o);
+    case kArgOptScalar: return o == Py_None || is_scalar_like(o);
+    case kArgInt: return is_int(o);
+    case kArgOptInt: return o == Py_None || is_int(o);
+    case kArgIntList: return is_int(o) || all_ints(o);
+    case kArgOptIntList: return o == Py_None || is_int(o) || all_ints(o);
+    case kArgFloat: return is_number(o) && !PyComplex_Check(o);
+    case kArgOptFloat: return o == Py_None || (is_number(o) && !PyComplex_Check(o));
+    case kArgBool: return PyBool_Check(o);
+    case kArgOptBool: return o == Py_None || PyBool_Check(o);
+    case kArgStr: return PyUnicode_Check(o);
+    case kArgOptStr: return o == Py_None || PyUnicode_Check(o);
+    case kArgDType: return is_dtype(o) || PyType_Check(o);
+    case kArgOptDType: return o == Py_None || is_dtype(o) || PyType_Check(o);
+    default: return o == Py_None || std::strstr(Py_TYPE(o)->tp_name, "Generator") != nullptr;
   }
 }
 

@@ -177,29 +177,14 @@ void translate_exception() {
     throw;
   } catch (const Error& e) {
     switch (e.kind) {
-      case ErrorKind::Python:
-        return;
-      case ErrorKind::Index:
-        PyErr_SetString(PyExc_IndexError, e.what());
-        return;
-      case ErrorKind::Type:
-        PyErr_SetString(PyExc_TypeError, e.what());
-        return;
-      case ErrorKind::Value:
-        PyErr_SetString(PyExc_ValueError, e.what());
-        return;
-      case ErrorKind::NotImplemented:
-        PyErr_SetString(PyExc_NotImplementedError, e.what());
-        return;
-      case ErrorKind::Memory:
-        PyErr_SetString(PyExc_MemoryError, e.what());
-        return;
-      case ErrorKind::Overflow:
-        PyErr_SetString(PyExc_OverflowError, e.what());
-        return;
-      default:
-        PyErr_SetString(PyExc_RuntimeError, e.what());
-        return;
+      case ErrorKind::Python: return;
+      case ErrorKind::Index: PyErr_SetString(PyExc_IndexError, e.what()); return;
+      case ErrorKind::Type: PyErr_SetString(PyExc_TypeError, e.what()); return;
+      case ErrorKind::Value: PyErr_SetString(PyExc_ValueError, e.what()); return;
+      case ErrorKind::NotImplemented: PyErr_SetString(PyExc_NotImplementedError, e.what()); return;
+      case ErrorKind::Memory: PyErr_SetString(PyExc_MemoryError, e.what()); return;
+      case ErrorKind::Overflow: PyErr_SetString(PyExc_OverflowError, e.what()); return;
+      default: PyErr_SetString(PyExc_RuntimeError, e.what()); return;
     }
   } catch (const std::bad_optional_access&) {
     PyErr_SetString(PyExc_RuntimeError, "an optional argument that this operation needs was None");
