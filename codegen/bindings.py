@@ -55,10 +55,6 @@ COMPARE = {
 CREATION = {"create", "random"}
 
 
-def user_facing(op: Op) -> bool:
-    return bool(op.forms & {"function", "method", "inplace", "property"}) or bool(op.dunders)
-
-
 def is_factory(op: Op) -> bool:
     """Takes device=, requires_grad= and friends: makes a tensor from no tensor, or a *_like / new_*."""
     if "function" not in op.forms and "method" not in op.forms:
@@ -122,7 +118,7 @@ def result_expr(op: Op, call: str) -> str:
 def family_source(family: str, table: dict[str, Op]) -> str:
     lines = [HEADER, '#include "bindings_gen.h"', "namespace torchy::python {"]
     for op in table.values():
-        if op.family != family or not user_facing(op):
+        if op.family != family:
             continue
         args = ", ".join(_reads(op))
         lines.append(
@@ -140,10 +136,9 @@ def family_source(family: str, table: dict[str, Op]) -> str:
 def header(table: dict[str, Op]) -> str:
     lines = [HEADER, "#pragma once", '#include "python/parser.h"', '#include "ops_gen.h"', "namespace torchy::python {"]
     for op in table.values():
-        if user_facing(op):
-            lines.append(f"PyObject* call_{op.cname}(Args& a);")
-            if "inplace" in op.forms:
-                lines.append(f"PyObject* call_{op.cname}_inplace(Args& a);")
+        lines.append(f"PyObject* call_{op.cname}(Args& a);")
+        if "inplace" in op.forms:
+            lines.append(f"PyObject* call_{op.cname}_inplace(Args& a);")
     return "\n".join(lines) + "\n}  // namespace torchy::python\n"
 
 
@@ -194,8 +189,7 @@ def method_tables(table: dict[str, Op]) -> str:
         "namespace {",
     ]
     for op in table.values():
-        if op.forms & {"function", "method", "property"}:
-            lines += _signature(op, False)
+        lines += _signature(op, False)
         if "inplace" in op.forms:
             lines += _signature(op, True)
     functions, methods, inplace = (overloads(table, f) for f in ("function", "method", "inplace"))
@@ -224,11 +218,22 @@ def method_tables(table: dict[str, Op]) -> str:
         add("functions", f"{name}_", ops, "_inplace")
     lines += _slot_functions(table)
     lines.append("}  // namespace")
+    lines += _named_signatures(table)
     for kind in ("functions", "methods"):
         lines += [f"PyMethodDef generated_{kind}[] = {{", *entries[kind], "{nullptr, nullptr, 0, nullptr}};"]
     lines += _properties(table)
     lines += _slot_table(table)
     return "\n".join(lines) + "\n}  // namespace torchy::python\n"
+
+
+def _named_signatures(table: dict[str, Op]) -> list[str]:
+    """Every operation by its name in the table, for transforms that call operations by name."""
+    lines = ["const NamedSignature generated_signatures[] = {"]
+    for op in table.values():
+        lines.append(f'  {{"{op.cname}", &sig_{op.cname}}},')
+        if "inplace" in op.forms:
+            lines.append(f'  {{"{op.cname}_", &sig_{op.cname}_inplace}},')
+    return [*lines, "  {nullptr, nullptr}};"]
 
 
 def _by_dunder(table: dict[str, Op]) -> dict[str, Op]:

@@ -4,12 +4,18 @@
 #include "bind.h"
 #include "data.h"
 #include "hooks.h"
+#include "parser.h"
 #include "slots.h"
 #include "types.h"
 
 namespace nb = nanobind;
 
 namespace torchy::python {
+
+static PyMethodDef call_functions[] = {
+    {"_call_op", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(call_by_name)), METH_FASTCALL,
+     "_call_op(name, args): an operation of the table by its name, all arguments in the order of the schema."},
+    {nullptr, nullptr, 0, nullptr}};
 
 static void add_functions(PyObject* module, PyMethodDef* methods) {
   if (PyModule_AddFunctions(module, methods) < 0) throw PythonError();
@@ -29,6 +35,7 @@ NB_MODULE(_C, m) {
     add_tensor_type(module);
     add_functions(module, generated_functions);
     add_functions(module, data_functions);
+    add_functions(module, call_functions);
     bind_autograd(m);
     bind_random(m);
     bind_runtime(m);

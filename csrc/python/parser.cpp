@@ -2,6 +2,7 @@
 #include "parser.h"
 
 #include <cstring>
+#include <unordered_map>
 
 #include "../autograd/meta.h"
 #include "ops_gen.h"
@@ -272,6 +273,38 @@ PyObject* dispatch(const Overloads& set, PyObject* self, PyObject* const* args, 
     return result;
   }
   no_match(set, self, args, n, kwnames);
+  TORCHY_CATCH(nullptr)
+}
+
+namespace {
+const Signature& signature_named(PyObject* name) {
+  static const auto* by_name = [] {
+    auto* map = new std::unordered_map<std::string, const Signature*>();
+    for (const NamedSignature* s = generated_signatures; s->name; ++s) (*map)[s->name] = s->signature;
+    return map;
+  }();
+  const char* text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
+  auto found = text ? by_name->find(text) : by_name->end();
+  if (found == by_name->end()) fail_type("_call_op: no operation of this name in the table");
+  return *found->second;
+}
+}  // namespace
+
+PyObject* call_by_name(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  TORCHY_TRY
+  if (n != 2 || !PyTuple_Check(args[1])) fail_type("_call_op: expects (name, tuple of all arguments)");
+  const Signature& sig = signature_named(args[0]);
+  if (PyTuple_GET_SIZE(args[1]) != sig.count)
+    fail_type("_call_op: expected ", sig.count, " arguments for ", sig.text, ", got ", PyTuple_GET_SIZE(args[1]));
+  Args parsed;
+  for (int i = 0; i < sig.count; ++i) {
+    PyObject* a = PyTuple_GET_ITEM(args[1], i);
+    if (!(sig.params[i].has_default && a == Py_None) && !fits(sig.params[i].kind, a))
+      fail_type("_call_op: argument '", sig.params[i].name, "' of ", sig.text, " must be ",
+                kind_name(sig.params[i].kind), ", not ", Py_TYPE(a)->tp_name);
+    parsed.slots_[i] = a;
+  }
+  return sig.call(parsed);
   TORCHY_CATCH(nullptr)
 }
 

@@ -52,6 +52,11 @@ struct Signature {
   uint8_t flags;
   PyObject* (*call)(Args&);
 };
+struct NamedSignature {
+  const char* name;
+  const Signature* signature;
+};
+extern const NamedSignature generated_signatures[];  // ends with nullptr
 struct Overloads {
   const char* name;
   const Signature* const* signatures;  // ends with nullptr
@@ -95,6 +100,7 @@ class Args {
 
  private:
   friend bool match(const Signature&, PyObject*, PyObject* const*, Py_ssize_t, PyObject*, Args&);
+  friend PyObject* call_by_name(PyObject*, PyObject* const*, Py_ssize_t);
   friend PyObject* dispatch(const Overloads&, PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
   bool present(int i) const { return slots_[i] && slots_[i] != Py_None; }
 
@@ -106,6 +112,9 @@ class Args {
 
 // Calls the first signature that fits, or raises a TypeError that lists what would.
 PyObject* dispatch(const Overloads& set, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
+
+// _call_op(name, args): any operation of the table, all arguments given in the order of its schema.
+PyObject* call_by_name(PyObject* module, PyObject* const* args, Py_ssize_t n);
 
 bool is_number(PyObject* o);
 IntVec int_vec_from(PyObject* o);
