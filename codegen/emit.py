@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 from codegen import bindings
+from codegen.intercept import entry
 from codegen.nodes import inplace_function, node_definition, node_struct, parameters
 from codegen.translate import formula_body, formula_signature, return_type
 from optable import formulas
@@ -64,6 +65,10 @@ def family_source(family: str, table: dict[str, Op]) -> str:
     from codegen.nodes import op_function
 
     ops = [o for o in table.values() if o.family == family]
+    for o in ops:
+        lines.append(entry(o))
+        if "inplace" in o.forms:
+            lines.append(entry(o, inplace=True))
     for o in ops:
         if o.differentiable:
             lines += node_struct(o)

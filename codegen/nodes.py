@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from codegen.intercept import composite_lines, intercept_inplace_lines, intercept_lines
 from codegen.translate import ARG_TYPE, KEPT_TYPE, Translator, default_cpp, return_type
 from optable.spec import NONDIFF, Op, Param, parse_expression
 
@@ -103,6 +104,8 @@ def node_struct(op: Op) -> list[str]:
     if tensors:
         resets = " ".join(f"{member(s)}.reset();" for s in tensors)
         lines.append(f"  void release_saved() override {{ {resets} mark_released(); }}")
+        visits = " ".join(f'v("{s.name}", {member(s)});' for s in tensors)
+        lines.append(f"  void visit_saved(SavedVisitor& v) override {{ {visits} }}")
     lines.append("  void apply(TensorList& grads, TensorList& out) override;")
     lines.append("};")
     return lines
@@ -184,6 +187,9 @@ def _apply_one(op, p, rule, base, is_list, saved, shapes, types) -> list[str]:  
         lines.append(f"      if (needs({base} + i)) out[{base} + i] = std::move(list[i]);")
     else:
         lines.append(f"    out[{base}] = {text};")
+        if op.masks_zero_gradient:
+            masked = f"out[{base}] = zero_where_gradient_is(grad, std::move(out[{base}]));"
+            lines.append(f"    if (tls.flags & kZeroTimesInf) [[unlikely]] {masked}")
     lines.append("  }")
     return lines
 
@@ -283,12 +289,12 @@ def op_function(op: Op) -> list[str]:
     if op.composite is not None:
         t = Translator(op.cname, {p.name: p.type for p in op.params})
         want = op.returns[0][0] if len(op.returns) == 1 else "Tensor"
-        return [head, f"  return {t.argument(parse_expression(op.cname, op.composite), want)};", "}"]
+        return [head, *composite_lines(op, t.argument(parse_expression(op.cname, op.composite), want)), "}"]
     if not op.differentiable:
-        return [head, f"  return {kernel_call(op)};", "}"]
+        return [head, *intercept_lines(op), f"  return {kernel_call(op)};", "}"]
     many = len(op.returns) > 1
     names = [n for _, n in op.returns]
-    lines = [head]
+    lines = [head, *intercept_lines(op)]
     if many:
         lines.append(f"  auto [{', '.join(names)}] = {kernel_call(op)};")
     else:
@@ -328,6 +334,7 @@ def inplace_function(op: Op) -> list[str]:
         lines.append(f"  auto compute = [&]([[maybe_unused]] const Tensor& {first}) {{ return {value}; }};")
         lines.append(f'  inplace_from({first}, compute(record ? ops::clone({first}) : {first}), "{name}");')
         return [*lines, "}"]
+    lines[1:1] = intercept_inplace_lines(op)
     lines.append("  NodeRef made;")
     if diff:
         lines.append(f"  {node_name(op)}* node = nullptr;")

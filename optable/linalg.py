@@ -78,7 +78,7 @@ op("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=
    forms="function method inplace out", kernel="addmm",
    vjp={"self": "times_conj(grad, beta)", "mat1": "times_conj(mm(grad, adjoint(mat2)), alpha)",
         "mat2": "times_conj(mm(adjoint(mat1), grad), alpha)"},
-   jvp="self_t * beta + (mm(mat1_t, mat2) + mm(mat1, mat2_t)) * alpha", complex="holomorphic", ref="ref.addmm", sign="+@",
+   jvp="self_t * beta + mm(mat1_t, mat2) * alpha + mm(mat1, mat2_t) * alpha", complex="holomorphic", ref="ref.addmm", sign="+@",
    samples=[call(arr(2, 4), arr(2, 3), arr(3, 4)), call(arr(4), arr(2, 3), arr(3, 4), beta=0.5, alpha=2), call(arr(), arr(2, 3), arr(3, 4)),
             call(arr(2, 1), arr(2, 0), arr(0, 4), beta=2)],
    errors=[(call(arr(2, 4), arr(2, 3), arr(2, 4)), "RuntimeError", "cannot be multiplied"),
@@ -89,7 +89,7 @@ op("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar 
    forms="function method inplace out", kernel="baddbmm",
    vjp={"self": "times_conj(grad, beta)", "batch1": "times_conj(bmm(grad, adjoint(batch2)), alpha)",
         "batch2": "times_conj(bmm(adjoint(batch1), grad), alpha)"},
-   jvp="self_t * beta + (bmm(batch1_t, batch2) + bmm(batch1, batch2_t)) * alpha", complex="holomorphic", ref="ref.baddbmm", sign="+@",
+   jvp="self_t * beta + bmm(batch1_t, batch2) * alpha + bmm(batch1, batch2_t) * alpha", complex="holomorphic", ref="ref.baddbmm", sign="+@",
    samples=[call(arr(2, 2, 4), arr(2, 2, 3), arr(2, 3, 4)), call(arr(4), arr(2, 2, 3), arr(2, 3, 4), beta=0.5, alpha=2)])
 
 op("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",

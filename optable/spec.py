@@ -89,6 +89,11 @@ class Op:
     def differentiable(self) -> bool:
         return any(rule != NONDIFF for rule in self.vjp.values())
 
+    @property
+    def masks_zero_gradient(self) -> bool:
+        """Whether autograd.zero_times_inf_is_zero applies: each element's gradient is one factor times a slope."""
+        return self.pointwise is not None and self.jvp in (ELEMENTWISE, MULTILINEAR)
+
     def param(self, name: str) -> Param:
         return next(p for p in self.params if p.name == name)
 

@@ -82,6 +82,9 @@ void AccumulateGrad::apply(TensorList& grads, TensorList&) {
 
 void AccumulateGrad::add(Tensor grad) {
   AutogradMeta* m = meta_of(variable_.impl());
+  TORCHY_CHECK(!grad->has(kBatched),
+               "backward() inside vmap would add a gradient per example to one .grad; use torch.func.grad, or "
+               "torch.autograd.grad, which return it");
   if (!m->grad.defined()) {
     // A gradient nobody else holds becomes .grad itself; anything shared, expanded or recorded is copied.
     bool own = grad->use_count() == 1 && grad.storage()->use_count() == 1 && !grad_enabled() && !grad->base &&
@@ -94,6 +97,8 @@ void AccumulateGrad::add(Tensor grad) {
     }
   } else if (grad_enabled()) {
     m->grad = ops::add(m->grad, grad);
+  } else if (tls.flags & kUnusual) {
+    ops::add_(m->grad, grad);
   } else {
     check_inplace(m->grad, false, "accumulate_grad");
     kernels::pointwise2_into(kernels::Pw::add, m->grad, m->grad, grad);

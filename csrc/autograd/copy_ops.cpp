@@ -39,11 +39,55 @@ NodeRef fill_node(const Tensor& self, const Tensor* value) {
   return node;
 }
 
+constexpr OpEntry copy_entry{"copy_", 3, false}, fill_entry{"fill_", 1, false}, zero_entry{"zero_", 1, false};
+
+void copy_the_long_way(const Tensor& self, const Tensor& src) {
+  const Arguments args{self, src};
+  Interception at(copy_entry, args);
+  if (at.batch_level()) {
+    at.run_batched();
+    return;
+  }
+  if (uint32_t level = at.forward_level()) {
+    Forward forward(level);
+    Tensor old = forward.tangent(self), moved = forward.tangent(src);
+    ops::copy_(self, src);
+    if (!is_differentiable(self.dtype())) return;
+    if (moved.defined()) write_tangent(self, level, moved);
+    else if (old.defined()) ops::zero_(old);
+    return;
+  }
+  auto run = [&] { ops::copy_(self, src); };
+  watch_inplace(copy_entry, args, self, [](void* f) { (*static_cast<decltype(run)*>(f))(); }, &run);
+}
+
+// For fill_ with a number and zero_: `fill(t)` writes into a tensor that is neither batched nor dual.
+template <class Fill>
+void fill_the_long_way(const OpEntry& op, const Tensor& self, Fill&& fill) {
+  const Arguments args{self};
+  Interception at(op, args);
+  if (at.batch_level()) return fill(batch_of(self));
+  if (uint32_t level = at.forward_level()) {
+    Forward forward(level);
+    Tensor old = forward.tangent(self);
+    fill(self);
+    if (old.defined()) ops::zero_(old);
+    return;
+  }
+  auto run = [&] { fill(self); };
+  watch_inplace(op, args, self, [](void* f) { (*static_cast<decltype(run)*>(f))(); }, &run);
+}
+
+void check_geometry_may_change(const Tensor& self, const char* op) {
+  TORCHY_CHECK(!self->has(kBatched), "vmap: ", op, " cannot change the shape of a batched tensor; use the out-of-place form");
+}
+
 }  // namespace
 
 namespace ops {
 
 void copy_(const Tensor& self, const Tensor& src) {
+  if (tls.flags & kUnusual) [[unlikely]] return copy_the_long_way(self, src);
   bool record = grad_enabled() && (requires_grad(self) || requires_grad(src)) && is_differentiable(self.dtype());
   check_inplace(self, record, "copy_");
   TORCHY_CHECK(broadcastable_to(src.sizes(), self.sizes()), "copy_: output with shape ", self.sizes(),
@@ -65,6 +109,8 @@ void copy_(const Tensor& self, const Tensor& src) {
 }
 
 void fill_(const Tensor& self, const Scalar& value) {
+  if (tls.flags & kUnusual) [[unlikely]]
+    return fill_the_long_way(fill_entry, self, [&](const Tensor& t) { fill_(t, value); });
   bool record = grad_enabled() && requires_grad(self);
   check_inplace(self, record, "fill_");
   NodeRef node = record ? fill_node(self, nullptr) : NodeRef();
@@ -77,6 +123,7 @@ void fill_(const Tensor& self, const Scalar& value) {
 void fill_(const Tensor& self, const Tensor& value) {
   TORCHY_CHECK(value.ndim() == 0, "fill_: only supports a 0-dimension value tensor but got tensor with ", value.ndim(),
                " dimensions; use copy_ to broadcast");
+  if (tls.flags & kUnusual) [[unlikely]] return copy_the_long_way(self, value);
   bool record = grad_enabled() && (requires_grad(self) || requires_grad(value));
   check_inplace(self, record, "fill_");
   NodeRef node = record ? fill_node(self, &value) : NodeRef();
@@ -87,6 +134,8 @@ void fill_(const Tensor& self, const Tensor& value) {
 }
 
 void zero_(const Tensor& self) {
+  if (tls.flags & kUnusual) [[unlikely]]
+    return fill_the_long_way(zero_entry, self, [](const Tensor& t) { zero_(t); });
   bool record = grad_enabled() && requires_grad(self);
   check_inplace(self, record, "zero_");
   NodeRef node = record ? fill_node(self, nullptr) : NodeRef();
@@ -97,6 +146,7 @@ void zero_(const Tensor& self) {
 }
 
 void resize_(const Tensor& self, IntSpan size) {
+  check_geometry_may_change(self, "resize_");
   TORCHY_CHECK(!requires_grad(self), "resize_: cannot resize variables that require grad; detach() it first");
   for (int64_t s : size) TORCHY_CHECK(s >= 0, "resize_: size ", s, " in ", size, " is negative");
   int64_t needed;
@@ -107,15 +157,19 @@ void resize_(const Tensor& self, IntSpan size) {
 }
 
 void set_(const Tensor& self, const Tensor& source) {
+  check_geometry_may_change(self, "set_");
+  check_geometry_may_change(source, "set_");
   self->set_storage(source.storage(), source.dtype());
   self->set_geometry(source.sizes(), source.strides(), source.offset());
 }
 
 void become_(const Tensor& self, const Tensor& view, const char* op) {
+  check_geometry_may_change(self, op);
   check_inplace(self, grad_enabled() && requires_grad(self), op);
   TORCHY_CHECK(view.storage() == self.storage() && view.dtype() == self.dtype(), op, ": not a view of this tensor");
   self->set_geometry(view.sizes(), view.strides(), view.offset());
   mark_written(self, op);
+  if (tls.flags & kForward) share_tangents(view, self);
   AutogradMeta* m = meta_of(self.impl());
   if (self->base) {  // regenerated from the base when it is asked for
     if (m) m->grad_fn = NodeRef();
@@ -134,6 +188,7 @@ void become_(const Tensor& self, const Tensor& view, const char* op) {
 }
 
 void detach_(const Tensor& self) {
+  if (self->has(kBatched)) return detach_(batch_of(self));
   TORCHY_CHECK(!self->base, "detach_: Can't detach views in-place. Use detach() instead.");
   if (AutogradMeta* m = meta_of(self.impl())) {
     set_grad_fn(self.impl(), NodeRef(), 0);

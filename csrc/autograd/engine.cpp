@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "accumulate.h"
+#include "intercept.h"
 #include "ops_gen.h"
 
 namespace torchy {
@@ -273,6 +274,11 @@ void run_tensor_hooks(Node* n, TensorList& in) {
   }
 }
 
+void apply_node(Node* n, TensorList& in, TensorList& out) {
+  if (tls.flags & kUnusual) [[unlikely]] return apply_watched(n, in, out);
+  n->apply(in, out);
+}
+
 void Run::execute(Node* n) {
   Scratch& s = at(n);
   b_->in.clear();
@@ -292,10 +298,10 @@ void Run::execute(Node* n) {
   if (hooks) for_each_hook(hooks->pre, [&](NodeHook& hook) { hook.call(b_->in, b_->in); });
   if (hooks && !hooks->post.empty()) {
     TensorList in = b_->in;
-    n->apply(b_->in, b_->out);
+    apply_node(n, b_->in, b_->out);
     for_each_hook(hooks->post, [&](NodeHook& hook) { hook.call(b_->out, in); });
   } else {
-    n->apply(b_->in, b_->out);
+    apply_node(n, b_->in, b_->out);
   }
   if (!options_.retain_graph) n->release_saved();
   deliver(n, b_->out);

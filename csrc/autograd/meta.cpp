@@ -4,6 +4,8 @@
 #include <new>
 
 #include "accumulate.h"
+#include "batch.h"
+#include "forward.h"
 #include "view_nodes.h"
 
 namespace torchy {
@@ -47,6 +49,17 @@ void AutogradMeta::operator delete(void* p, size_t) {
 AutogradMeta::~AutogradMeta() {
   if (accumulator) drop_accumulator(accumulator);
   if (retains_grad) forget_retained(this);
+  if (extras && !extras->tangents.empty()) forget_tangents(this);
+}
+
+MetaExtras::~MetaExtras() {
+  if (batch_level) count_batched(-1);
+  if (packed_edge.node) packed_edge.node->release();
+}
+MetaExtras& ensure_extras(TensorImpl* t) {
+  AutogradMeta* m = ensure_meta(t);
+  if (!m->extras) m->extras = std::make_unique<MetaExtras>();
+  return *m->extras;
 }
 
 AutogradMeta* ensure_meta(TensorImpl* t) {

@@ -8,6 +8,18 @@
 
 namespace torchy {
 
+// The tangents of a tensor, one per open level of forward mode; see forward.h.
+using Tangents = std::vector<std::pair<uint32_t, Tensor>>;
+// What few tensors have.
+struct MetaExtras {
+  Tangents tangents;
+  Tensor batch;                  // of a batched tensor: the physical one, batch dim first
+  uint32_t batch_level = 0;      // and its level of vmap
+  std::shared_ptr<void> packed;  // of a packed saved tensor: what the user's hook made of it
+  Edge packed_edge;              // and where its gradient goes; counted
+  ~MetaExtras();
+};
+
 class AutogradMeta final : public TensorMeta {
  public:
   ~AutogradMeta() override;
@@ -25,10 +37,12 @@ class AutogradMeta final : public TensorMeta {
   HookList<TensorHook> hooks;  // of a leaf
   HookList<TensorHook> post_accumulate;
   std::string name;
+  std::unique_ptr<MetaExtras> extras;  // null but for what follows
 };
 
 inline AutogradMeta* meta_of(const TensorImpl* t) { return static_cast<AutogradMeta*>(t->meta); }
 AutogradMeta* ensure_meta(TensorImpl* t);
+MetaExtras& ensure_extras(TensorImpl* t);
 // Replaces the node that made t; retain_grad follows.
 void set_grad_fn(TensorImpl* t, NodeRef node, uint32_t output_nr);
 

@@ -14,6 +14,7 @@ namespace torchy {
 
 class Node;
 class NodeRef;
+struct SavedVisitor;
 
 // What the table says of the operation a node came from; generated, one per node type.
 struct OpInfo {
@@ -117,6 +118,7 @@ class Node {
   virtual void apply(TensorList& grads, TensorList& out) = 0;
   virtual const OpInfo& info() const = 0;
   virtual void release_saved() {}
+  virtual void visit_saved(SavedVisitor&) {}
   // Called when nobody holds the node any more; true: it stays, cached by its owner.
   virtual bool fall_asleep() { return false; }
   // The node that stands for the result of an in-place operation on a view (see CopySlices).

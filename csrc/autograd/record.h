@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../kernels/copy.h"
-#include "saved.h"
+#include "intercept.h"
 
 namespace torchy {
 
@@ -27,7 +27,4 @@ void fill_undefined(Node* node, TensorList& grads);
 
 // The in-place form of an operation without a kernel of its own for it: the result is copied in.
 void write_inplace(const Tensor& self, const Tensor& result, const char* op);
-// The same for composites: recorded as a copy of the result.
-void inplace_from(const Tensor& self, const Tensor& result, const char* op);
-
 }  // namespace torchy

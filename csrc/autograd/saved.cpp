@@ -1,6 +1,8 @@
 // Unpacking saved values, with the two errors users meet most. Layer: autograd.
 #include "saved.h"
 
+#include "intercept.h"
+
 namespace torchy {
 
 Tensor Value::to_tensor() const { return tensor_.defined() ? tensor_ : wrap_number(scalar_); }
@@ -21,6 +23,7 @@ Tensor SavedTensor::unpack(Node* owner) const {
         "retain_graph=True if you need to backward through the graph a second time.");
   if (!tensor_.defined()) return tensor_;
   if (tensor_->version() != version_) {
+    if (tensor_->has(kPacked)) return unpack_packed(owner);
     const char* writer = tensor_.storage()->last_writer;
     Node* maker = output_nr_ >= 0 ? owner : grad_fn(tensor_.impl());
     fail(
@@ -31,11 +34,17 @@ Tensor SavedTensor::unpack(Node* owner) const {
         maker && maker != owner ? str_cat(" (made by ", maker->info().name, ")") : std::string(), ", is at version ",
         tensor_->version(), "; expected version ", version_, " instead. It was changed by ",
         writer ? writer : "an in-place operation",
-        "; use the out-of-place form there, or clone() the tensor before changing it.");
+        "; use the out-of-place form there, or clone() the tensor before changing it.",
+        tls.flags & kAnomaly ? intercept_hooks.describe(owner, tensor_.storage()) : std::string());
   }
   if (output_nr_ < 0 || !grad_enabled()) return tensor_;
   // Second derivatives need the result with its history again.
   Tensor t = alias(tensor_);
+  if (tls.flags & kForward) share_tangents(tensor_, t);
+  return with_history(std::move(t), owner);
+}
+
+Tensor SavedTensor::with_history(Tensor t, Node* owner) const {
   AutogradMeta* m = ensure_meta(t.impl());
   if (owner->outer) {  // an in-place operation on a view: its result is that part of the changed base
     m->grad_fn = owner->outer->result_of_inner();
@@ -44,6 +53,42 @@ Tensor SavedTensor::unpack(Node* owner) const {
   }
   m->grad_fn = NodeRef::borrow(owner);
   m->output_nr = static_cast<uint32_t>(output_nr_);
+  return t;
+}
+
+void SavedTensor::pack(Tensor (*packer)(const Tensor&)) {
+  if (!tensor_.defined() || tensor_->has(kPacked)) return;
+  Edge edge = output_nr_ < 0 ? gradient_edge(tensor_) : Edge{};
+  Tensor packed = packer(alias(tensor_));
+  packed->set(kPacked);
+  ensure_extras(packed.impl()).packed_edge = edge;
+  tensor_ = std::move(packed);
+  version_ = UINT32_MAX;  // the slow branch of unpack
+}
+
+namespace {
+// Leads the gradient of an unpacked input to where that of the original went.
+struct UnpackedInput final : Node {
+  const OpInfo& info() const override {
+    static const OpInfo info{"AliasBackward0", "alias", "alias", "self: grad"};
+    return info;
+  }
+  void apply(TensorList& grads, TensorList& out) override { out[0] = grads[0]; }
+};
+}  // namespace
+
+Tensor SavedTensor::unpack_packed(Node* owner) const {
+  Tensor packed = tensor_;
+  Tensor t = intercept_hooks.unpack(packed);
+  if (!grad_enabled()) return t;
+  if (output_nr_ >= 0) return with_history(alias(t), owner);
+  Edge edge = meta_of(packed.impl())->extras->packed_edge;
+  if (!edge.node) return t;
+  t = alias(t);
+  NodeRef node(new UnpackedInput());
+  edge.node->retain();
+  node->add_edge(edge);
+  set_history(t, node.get());
   return t;
 }
 

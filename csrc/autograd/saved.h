@@ -47,8 +47,14 @@ class SavedTensor {
   bool defined() const { return tensor_.defined(); }
   int64_t nbytes() const { return tensor_.defined() ? tensor_.numel() * itemsize(tensor_.dtype()) : 0; }
   void reset() { tensor_.reset(); }
+  // Hands the tensor to the user's pack hook; what comes back stands in for it.
+  void pack(Tensor (*packer)(const Tensor&));
+  const Tensor& held() const { return tensor_; }
+  uint32_t version() const { return version_; }
 
  private:
+  Tensor unpack_packed(Node* owner) const;
+  Tensor with_history(Tensor t, Node* owner) const;
   Tensor tensor_;
   uint32_t version_ = 0;
   int32_t output_nr_ = -1;  // of a saved result
@@ -56,6 +62,7 @@ class SavedTensor {
 
 class SavedOperand {
  public:
+  SavedTensor& saved() { return tensor_; }
   void save(const Operand& o) {
     if (o.is_tensor()) tensor_.save(o.tensor());
     else scalar_ = o.scalar();
@@ -75,6 +82,7 @@ class SavedOperand {
 
 class SavedList {
  public:
+  std::vector<SavedTensor>& items() { return items_; }
   void save(const TensorList& list, bool wanted = true) {
     if (!wanted) return;
     items_.resize(list.size());
@@ -90,6 +98,19 @@ class SavedList {
 
  private:
   std::vector<SavedTensor> items_;
+};
+
+// Sees everything a node keeps, by the name its rule has for it.
+struct SavedVisitor {
+  virtual ~SavedVisitor() = default;
+  virtual void visit(const char* name, SavedTensor& saved) = 0;
+  void operator()(const char* name, SavedTensor& saved) {
+    if (saved.defined()) visit(name, saved);
+  }
+  void operator()(const char* name, SavedOperand& saved) { (*this)(name, saved.saved()); }
+  void operator()(const char* name, SavedList& list) {
+    for (SavedTensor& saved : list.items()) (*this)(name, saved);
+  }
 };
 
 // Shape, dtype and kind of an argument whose values no rule reads (`self.shape` saves no tensor).

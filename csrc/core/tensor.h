@@ -30,6 +30,8 @@ enum TensorFlag : uint16_t {
   kUnversioned = 128,      // `.data`: writing through it does not count as a change
   kDetached = 256,         // made by detach() or .data, for the error of a backward from it
   kMadeWithoutGrad = 512,  // made under no_grad, likewise
+  kBatched = 1024,         // what vmap shows the user: a tensor without its batch dim
+  kPacked = 2048,          // stands for a saved tensor that the user's hooks packed
 };
 
 class TensorImpl {

@@ -15,6 +15,8 @@ void bind_random(nanobind::module_& m);
 void bind_runtime(nanobind::module_& m);
 void bind_function(nanobind::module_& m);
 void bind_optim(nanobind::module_& m);
+void bind_transforms(nanobind::module_& m);
+void bind_watch(nanobind::module_& m);
 
 // Errors of the core become Python exceptions inside nanobind functions.
 void register_errors();

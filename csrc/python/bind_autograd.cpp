@@ -39,7 +39,10 @@ void bind_autograd(nb::module_& m) {
       "Whether inference_mode is on in this thread.");
   m.def("_set_inference_mode", [](bool on) { set_flag(kInference, on); });
   m.def("_tls_flags", [] { return tls.flags; });
-  m.def("_set_tls_flags", [](uint32_t flags) { tls.flags = flags; });
+  m.def("_set_tls_flags", [](uint32_t flags) {  // of the grad modes; what else is on stays on
+    constexpr uint32_t kModes = kNoGrad | kInference;
+    tls.flags = (tls.flags & ~kModes) | (flags & kModes);
+  });
   m.def("_run_backward", &backward, nb::arg("roots"), nb::arg("grads"), nb::arg("inputs"), nb::arg("retain_graph"),
         nb::arg("create_graph"), nb::arg("accumulate"), nb::arg("allow_unused"));
   m.def("_live_nodes", &Node::live_count);

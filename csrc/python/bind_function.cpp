@@ -38,6 +38,9 @@ class FunctionNode final : public Node {
       if (r != Py_None) out[i] = unwrap(r);
     }
   }
+  void visit_saved(SavedVisitor& v) override {
+    for (SavedTensor& s : saved) v("saved", s);
+  }
   PyObject* backward() const { return backward_.get(); }
   std::vector<SavedTensor> saved;
   std::vector<uint32_t> skipped;  // results that are no tensors

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "data.h"
 
 namespace torchy::python {
@@ -105,6 +106,7 @@ void release_view(void* context) {
 int tensor_getbuffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   TORCHY_TRY
+  check_not_batched(unwrap(self), "the buffer protocol");
   TensorImpl* t = impl_of(self);
   if (!kFormats[int(t->dtype())]) refuse("buffer: bfloat16 has no buffer format; convert first, e.g. with float()");
   if (requires_grad(t)) refuse("buffer: can't export the memory of a Tensor that requires grad; use tensor.detach()");

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <new>
 
-#include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "../kernels/copy.h"
 #include "data.h"
 
@@ -195,6 +195,7 @@ Ref ask_for_capsule(PyObject* source) {
 
 PyObject* tensor_to_dlpack(PyObject* self, bool versioned, bool copy) {
   Tensor t = unwrap(self);
+  check_not_batched(t, "dlpack");
   if (requires_grad(t)) refuse("Can't export tensors that require gradient, use tensor.detach()");
   if (copy) t = kernels::clone(t);
   else t = alias(t);  // a later set_ or resize_ of `self` must not show in what was handed out

@@ -41,6 +41,8 @@ NB_MODULE(_C, m) {
     bind_runtime(m);
     bind_function(m);
     bind_optim(m);
+    bind_transforms(m);
+    bind_watch(m);
   } catch (const torchy::Error& e) {
     if (e.kind == torchy::ErrorKind::Python) throw nb::python_error();
     throw;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "data.h"
 
 namespace torchy::python {
@@ -102,6 +103,7 @@ Tensor from_array_like(PyObject* o) {
 }
 
 PyObject* tensor_numpy(PyObject* self, bool force) {
+  check_not_batched(unwrap(self), "numpy()");
   Tensor t = unwrap(self);
   const bool grad = requires_grad(t);
   TORCHY_CHECK(!grad || force, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");

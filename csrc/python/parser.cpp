@@ -4,7 +4,7 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "ops_gen.h"
 
 namespace torchy::python {
@@ -324,7 +324,10 @@ Operand Args::operand(int i) const {
 }
 
 Scalar Args::scalar(int i) const {
-  if (is_tensor(slots_[i])) return Scalar::load(impl_of(slots_[i])->dtype(), impl_of(slots_[i])->data());
+  if (is_tensor(slots_[i])) {
+    check_not_batched(unwrap(slots_[i]), "a number argument");
+    return Scalar::load(impl_of(slots_[i])->dtype(), impl_of(slots_[i])->data());
+  }
   Scalar s;
   if (!to_scalar(slots_[i], s)) throw PythonError();
   return s;

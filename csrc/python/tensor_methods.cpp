@@ -1,4 +1,5 @@
 // Methods of Tensor that are not operations of the table: geometry, flags, history, memory. Layer: python.
+#include "../autograd/batch.h"
 #include "../autograd/engine.h"
 #include "../autograd/meta.h"
 #include "hooks.h"
@@ -42,7 +43,12 @@ NOARGS(dim) { return PyLong_FromLong(impl_of(self)->ndim()); }
 NOARGS(numel) { return PyLong_FromLongLong(impl_of(self)->numel()); }
 NOARGS(element_size) { return PyLong_FromLong(itemsize(impl_of(self)->dtype())); }
 NOARGS(storage_offset) { return PyLong_FromLongLong(impl_of(self)->offset()); }
-NOARGS(data_ptr) { return PyLong_FromVoidPtr(impl_of(self)->numel() ? impl_of(self)->data() : nullptr); }
+NOARGS(data_ptr) {
+  TORCHY_TRY
+  check_not_batched(unwrap(self), "data_ptr()");
+  return PyLong_FromVoidPtr(impl_of(self)->numel() ? impl_of(self)->data() : nullptr);
+  TORCHY_CATCH(nullptr)
+}
 METHOD(is_contiguous) {
   (void)args;
   (void)kwargs;
@@ -64,7 +70,7 @@ METHOD(requires_grad_) {
   static const char* names[] = {"requires_grad", nullptr};
   int on = 1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names), &on)) return nullptr;
-  set_requires_grad(unwrap(self), on != 0);
+  set_requires_grad(Tensor::borrow(physical(impl_of(self))), on != 0);
   return Py_NewRef(self);
   TORCHY_CATCH(nullptr)
 }

@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "hooks.h"
 
 namespace torchy::python {
@@ -167,6 +167,7 @@ PyObject* from_scalar(const Scalar& s) {
 PyObject* element_to_python(DType d, const void* p) { return from_scalar(Scalar::load(d, p)); }
 
 PyObject* item(const Tensor& t) {
+  check_not_batched(t, "item()");
   if (t.numel() != 1)
     fail("a Tensor with ", t.numel(), " elements cannot be converted to Scalar; index it first, or use tolist()");
   return check_python(element_to_python(t.dtype(), t.raw()));

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "../autograd/meta.h"
+#include "../autograd/batch.h"
 #include "data.h"
 #include "index.h"
 #include "ops_gen.h"
@@ -26,16 +26,17 @@ GETTER(get_shape) {
 }
 GETTER(get_dtype) { return Py_NewRef(dtype_object(impl_of(self)->dtype())); }
 GETTER(get_ndim) { return PyLong_FromLong(impl_of(self)->ndim()); }
-GETTER(get_requires_grad) { return PyBool_FromLong(requires_grad(impl_of(self))); }
+GETTER(get_requires_grad) { return PyBool_FromLong(requires_grad(physical(impl_of(self)))); }
 GETTER(get_is_leaf) {
   TORCHY_TRY
-  return PyBool_FromLong(is_leaf(impl_of(self)));
+  return PyBool_FromLong(is_leaf(physical(impl_of(self))));
   TORCHY_CATCH(nullptr)
 }
 GETTER(get_grad_fn) {
   TORCHY_TRY
-  if (!impl_of(self)->meta && !impl_of(self)->base) Py_RETURN_NONE;
-  return wrap_node(grad_fn(impl_of(self)));
+  TensorImpl* t = physical(impl_of(self));
+  if (!t->meta && !t->base) Py_RETURN_NONE;
+  return wrap_node(grad_fn(t));
   TORCHY_CATCH(nullptr)
 }
 GETTER(get_grad) {
@@ -56,6 +57,7 @@ GETTER(get_grad) {
 }
 GETTER(get_data) {
   TORCHY_TRY
+  if (impl_of(self)->has(kBatched)) return wrap(ops::detach(unwrap(self)));
   Tensor t = alias(unwrap(self));
   t->set(kUnversioned | kDetached);
   return wrap(std::move(t));
@@ -101,7 +103,7 @@ SETTER(set_requires_grad_attr) {
   NO_DELETE("requires_grad")
   int on = PyObject_IsTrue(value);
   if (on < 0) return -1;
-  set_requires_grad(unwrap(self), on == 1);
+  set_requires_grad(Tensor::borrow(physical(impl_of(self))), on == 1);
   return 0;
   TORCHY_CATCH(-1)
 }
@@ -164,6 +166,7 @@ Py_ssize_t tensor_len(PyObject* self) {
 int tensor_bool(PyObject* self) {
   TORCHY_TRY
   TensorImpl* t = impl_of(self);
+  check_not_batched(unwrap(self), "bool()");
   if (t->numel() != 1) {
     if (t->numel() == 0) fail("Boolean value of Tensor with no values is ambiguous");
     fail("Boolean value of Tensor with more than one value is ambiguous; use .any() or .all()");

@@ -1,4 +1,5 @@
 // tolist: a tensor as nested lists of Python numbers. Layer: python.
+#include "../autograd/batch.h"
 #include "data.h"
 
 namespace torchy::python {
@@ -45,6 +46,7 @@ struct Lister {
 }  // namespace
 
 PyObject* tensor_tolist(const Tensor& t) {
+  check_not_batched(t, "tolist()");
   Tensor hold = t;  // making objects may run the collector, and with it anything
   return visit_dtype(t.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
