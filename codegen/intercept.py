@@ -91,7 +91,9 @@ def _multilinear(op: Op, moving: list[Param]) -> list[str]:
     lines = ["  Tensor sum;"]
     for p in moving:
         args = ", ".join("moved" if q is p else q.name for q in op.params)
-        lines.append(f"  if (Tensor moved = forward.tangent({p.name}); moved.defined()) add_term(sum, ops::{op.cname}({args}));")
+        lines.append(
+            f"  if (Tensor moved = forward.tangent({p.name}); moved.defined()) add_term(sum, ops::{op.cname}({args}));"
+        )
     return [*lines, "  forward.set(result, sum);"]
 
 
@@ -117,7 +119,11 @@ def _expressions(op: Op, moving: list[Param], rules: dict[str, str]) -> list[str
     used = [n for n in names if n in read]
     trees = {result: parse_expression(op.cname, r) for result, r in rules.items()}
     # One argument, or a sum of terms with one tangent each: a missing tangent is a missing term.
-    by_terms = len(used) > 1 and not any("[]" in names[n].type for n in used) and all(_splits(t, set(used)) for t in trees.values())
+    by_terms = (
+        len(used) > 1
+        and not any("[]" in names[n].type for n in used)
+        and all(_splits(t, set(used)) for t in trees.values())
+    )
     lines = []
     for n in used:
         single = by_terms or (len(used) == 1 and len(moving) == 1)

@@ -232,6 +232,19 @@ Value Forward::or_zero(const Operand& o) const {
   return t.defined() ? Value(t) : Value(Scalar(0));
 }
 
+namespace {
+// A node that saved its own result saved it before the tangent was known.
+struct GiveTangent : SavedVisitor {
+  const Tensor& tangent;
+  uint32_t level, nr;
+  GiveTangent(const Tensor& t, uint32_t level, uint32_t nr) : tangent(t), level(level), nr(nr) {}
+  void visit(const char*, SavedTensor& saved) override {
+    if (saved.output_nr() == static_cast<int32_t>(nr) && !saved.held()->has(kPacked))
+      set_tangent(saved.held(), level, tangent);
+  }
+};
+}  // namespace
+
 void add_term(Tensor& sum, Tensor term) { sum = sum.defined() ? ops::add(sum, term) : std::move(term); }
 
 void Forward::set(const Tensor& result, Tensor tangent) const {
@@ -239,6 +252,10 @@ void Forward::set(const Tensor& result, Tensor tangent) const {
   if (tangent.sizes() != result.sizes()) tangent = ops::expand(tangent, result.sizes());
   if (tangent.is_complex() && !result.is_complex()) tangent = ops::real(tangent);
   if (tangent.dtype() != result.dtype()) tangent = ops::_to_copy(tangent, result.dtype());
+  if (AutogradMeta* m = meta_of(result.impl()); m && m->grad_fn) {
+    GiveTangent visitor(tangent, level_, m->output_nr);
+    m->grad_fn->visit_saved(visitor);
+  }
   set_tangent(result, level_, std::move(tangent));
 }
 void Forward::set(const TensorList& results, const TensorList& tangents) const {

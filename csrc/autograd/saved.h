@@ -50,7 +50,7 @@ class SavedTensor {
   // Hands the tensor to the user's pack hook; what comes back stands in for it.
   void pack(Tensor (*packer)(const Tensor&));
   const Tensor& held() const { return tensor_; }
-  uint32_t version() const { return version_; }
+  int32_t output_nr() const { return output_nr_; }  // -1: of an input
 
  private:
   Tensor unpack_packed(Node* owner) const;

@@ -149,9 +149,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from torchy import data as data, nn as nn, optim as optim, utils as utils, viz as viz
+    from torchy import (
+        data as data,
+        func as func,
+        nn as nn,
+        optim as optim,
+        profiler as profiler,
+        utils as utils,
+        viz as viz,
+    )
+    from torchy.func import vmap as vmap
 
-_LAZY = ("nn", "optim", "utils", "data", "viz", "backends", "cuda")
+_LAZY = ("nn", "optim", "utils", "data", "viz", "backends", "cuda", "func", "profiler")
 
 
 def __getattr__(name: str) -> Any:
@@ -160,4 +169,8 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"torchy.{name}")
+    if name == "vmap":
+        from torchy.func import vmap
+
+        return vmap
     raise AttributeError(f"module 'torchy' has no attribute {name!r}")

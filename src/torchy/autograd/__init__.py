@@ -97,8 +97,8 @@ from torchy.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
 
 
 def __getattr__(name: str) -> Any:
-    if name == "functional":  # loaded when first asked for, to keep the import short
+    if name in ("functional", "forward_ad", "graph", "profiler", "anomaly_mode"):  # loaded when first asked for, to keep the import short
         import importlib
 
-        return importlib.import_module(".functional", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

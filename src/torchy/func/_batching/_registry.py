@@ -69,4 +69,3 @@ def rule(*names: str) -> Callable[[Callable[[Call], Any]], Callable[[Call], Any]
         return fn
 
     return register
-
