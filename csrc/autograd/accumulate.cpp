@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cycles.h"
 #include "../kernels/pointwise.h"
 #include "ops_gen.h"
 
@@ -104,6 +105,7 @@ void AccumulateGrad::add(Tensor grad) {
     kernels::pointwise2_into(kernels::Pw::add, m->grad, m->grad, grad);
     mark_written(m->grad, "accumulate_grad");
   }
+  if (grad_enabled() && requires_grad(m->grad)) note_recorded_grad(m);
 }
 
 }  // namespace torchy

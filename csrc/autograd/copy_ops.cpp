@@ -164,7 +164,11 @@ void set_(const Tensor& self, const Tensor& source) {
 }
 
 void become_(const Tensor& self, const Tensor& view, const char* op) {
-  check_geometry_may_change(self, op);
+  if (self->has(kBatched)) {  // another physical tensor behind the same batched one
+    self->set_geometry(view.sizes(), view.strides(), view.offset());
+    meta_of(self.impl())->extras->batch = batch_of(view);
+    return;
+  }
   check_inplace(self, grad_enabled() && requires_grad(self), op);
   TORCHY_CHECK(view.storage() == self.storage() && view.dtype() == self.dtype(), op, ": not a view of this tensor");
   self->set_geometry(view.sizes(), view.strides(), view.offset());

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "accumulate.h"
+#include "cycles.h"
 #include "intercept.h"
 #include "ops_gen.h"
 
@@ -201,7 +202,7 @@ void Run::add_gradient(Scratch& s, uint32_t nr, Tensor grad) {
   Tensor& slot = nr == 0 ? s.slot : (*s.more)[nr - 1];
   if (!slot.defined()) {
     slot = std::move(grad);
-  } else if (!options_.create_graph && slot->use_count() == 1 && slot.storage()->use_count() == 1 && !slot->base &&
+  } else if (!options_.create_graph && !(tls.flags & (kVmap | kForward)) && slot->use_count() == 1 && slot.storage()->use_count() == 1 && !slot->base &&
              slot.is_contiguous() && slot.dtype() == grad.dtype()) {
     ops::add_(slot, grad);  // a sum only this run holds
   } else {
@@ -271,6 +272,7 @@ void run_tensor_hooks(Node* n, TensorList& in) {
     if (!in[nr].defined()) continue;
     AutogradMeta* m = meta_of(t);
     m->grad = m->grad.defined() ? ops::add(m->grad, in[nr]) : in[nr];
+    if (grad_enabled() && requires_grad(m->grad)) note_recorded_grad(m);
   }
 }
 
@@ -366,6 +368,7 @@ Tensor first_gradient(const Tensor& root, const Tensor& grad) {
 
 TensorList run_backward(const Tensor* roots, size_t count, const TensorList& grads, const TensorList& inputs,
                         const BackwardOptions& options) {
+  if (any_recorded_grad && options.create_graph) look_for_cycles(true);
   Run run(options, !inputs.empty());
   for (size_t i = 0; i < count; ++i) {
     if (!requires_grad(roots[i])) no_graph(roots[i], i);

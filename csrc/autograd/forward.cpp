@@ -173,26 +173,37 @@ void share_tangents(const Tensor& from, const Tensor& to) {
     if (!own_tangent(to.impl(), at).defined()) set_tangent(to, at, part_of(whole, from->base, from.impl()));
 }
 
-Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level) {
+std::vector<uint32_t> visible_forward_levels() {
+  std::vector<uint32_t> out;
+  for (uint32_t level : open_levels())
+    if (level < tls.forward_cap) out.push_back(level);
+  return out;
+}
+
+Tensor fitted_tangent(const Tensor& primal, const Tensor& tangent, uint32_t level) {
   TORCHY_CHECK(primal.sizes() == tangent.sizes(),
                "make_dual: Trying to set a forward gradient that has a different size than that of the original "
                "Tensor, this is not supported. Tensor is of size ",
                primal.sizes(), " while the given forward gradient is of size ", tangent.sizes());
+  Forward below(level);
+  Tensor t = tangent;
+  if (t.dtype() != primal.dtype()) t = ops::_to_copy(t, primal.dtype());
+  bool same_layout = t->has(kBatched) || t.strides() == primal.strides();
+  if (same_layout || has_internal_overlap(primal)) return t;
+  Tensor laid_out = zeros_laid_out_as(primal.impl());
+  ops::copy_(laid_out, t);
+  return laid_out;
+}
+
+Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level) {
   if (uint32_t batch = batch_level_of(primal.impl())) {
     const Tensor& inner = batch_of(primal);
     auto [part, batched] = unbatch(tangent, batch);
     return make_batched(make_dual(inner, batched ? part : expand_first(part, inner.size(0)), level), batch);
   }
+  Tensor t = fitted_tangent(primal, tangent, level);
   Forward below(level);
   Tensor dual = ops::alias(primal);
-  Tensor t = tangent;
-  if (t.dtype() != primal.dtype()) t = ops::_to_copy(t, primal.dtype());
-  bool same_layout = t->has(kBatched) || t.strides() == primal.strides();
-  if (!same_layout && !has_internal_overlap(primal)) {
-    Tensor laid_out = zeros_laid_out_as(primal.impl());
-    ops::copy_(laid_out, t);
-    t = laid_out;
-  }
   // The view's tangent is its own: the primal stays without one.
   set_tangent(dual, level, std::move(t));
   return dual;

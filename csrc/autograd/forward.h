@@ -23,6 +23,9 @@ void write_tangent(const Tensor& t, uint32_t level, const Tensor& tangent);
 // All tangents of `from` (shared) for another tensor of the same geometry.
 void share_tangents(const Tensor& from, const Tensor& to);
 
+std::vector<uint32_t> visible_forward_levels();  // of this thread, outermost first
+// `tangent` in the dtype and layout of t, at a level. RuntimeError for another shape.
+Tensor fitted_tangent(const Tensor& t, const Tensor& tangent, uint32_t level);
 Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level);
 Tensor primal_of(const Tensor& dual, uint32_t level);
 

@@ -5,6 +5,7 @@
 
 #include "accumulate.h"
 #include "batch.h"
+#include "cycles.h"
 #include "forward.h"
 #include "view_nodes.h"
 
@@ -49,6 +50,7 @@ void AutogradMeta::operator delete(void* p, size_t) {
 AutogradMeta::~AutogradMeta() {
   if (accumulator) drop_accumulator(accumulator);
   if (retains_grad) forget_retained(this);
+  if (had_recorded_grad) forget_recorded_grad(this);
   if (extras && !extras->tangents.empty()) forget_tangents(this);
 }
 
@@ -182,6 +184,11 @@ void set_requires_grad(const Tensor& t, bool value) {
         "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
   if (!value && !impl->meta) return;
   if (value && grad_fn(impl)) return;
+  if (value && impl->base && !requires_grad(impl->base)) {
+    // From here on this leaf is itself the base of its views.
+    impl->base->release();
+    impl->base = nullptr;
+  }
   ensure_meta(impl)->requires_grad = value;
 }
 

@@ -28,6 +28,7 @@ class AutogradMeta final : public TensorMeta {
 
   bool requires_grad = false;  // of a leaf
   bool retains_grad = false;
+  bool had_recorded_grad = false;  // see cycles.h
   uint32_t output_nr = 0;
   uint32_t view_version = 0;  // of the storage when grad_fn was set, for views
   NodeRef grad_fn;

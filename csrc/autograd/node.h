@@ -119,6 +119,11 @@ class Node {
   virtual const OpInfo& info() const = 0;
   virtual void release_saved() {}
   virtual void visit_saved(SavedVisitor&) {}
+  // A node that runs another inside (CopySlices) shows that one's saved values as its own, but holds them through it.
+  virtual Node* inner() const { return nullptr; }
+  void visit_own_saved(SavedVisitor& v) {
+    if (!inner()) visit_saved(v);
+  }
   // Called when nobody holds the node any more; true: it stays, cached by its owner.
   virtual bool fall_asleep() { return false; }
   // The node that stands for the result of an in-place operation on a view (see CopySlices).

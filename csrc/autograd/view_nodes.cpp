@@ -64,6 +64,7 @@ class CopySlices final : public Node {
     return info;
   }
   void release_saved() override { fn_->release_saved(); }
+  Node* inner() const override { return fn_.get(); }
   void visit_saved(SavedVisitor& visitor) override { fn_->visit_saved(visitor); }
 
   NodeRef result_of_inner() const override {

@@ -31,6 +31,7 @@ enum TensorFlag : uint16_t {
   kDetached = 256,         // made by detach() or .data, for the error of a backward from it
   kMadeWithoutGrad = 512,  // made under no_grad, likewise
   kBatched = 1024,         // what vmap shows the user: a tensor without its batch dim
+  kRecordedGrad = 4096,    // a .grad with a history
   kPacked = 2048,          // stands for a saved tensor that the user's hooks packed
 };
 

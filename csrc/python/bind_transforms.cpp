@@ -125,11 +125,11 @@ void bind_transforms(nb::module_& m) {
   m.def("_make_dual", &make_dual);
   m.def("_primal_of", &primal_of);
   m.def("_tangent_at", &tangent_at);
-  m.def("_set_forward_enabled", [](bool on) {
-    uint32_t before = tls.forward_cap;
-    tls.forward_cap = on ? UINT32_MAX : 0;
-    return before != 0;
+  m.def("_forward_levels", &visible_forward_levels);
+  m.def("_set_tangent", [](const Tensor& t, uint32_t level, const Tensor& tangent) {
+    set_tangent(t, level, fitted_tangent(t, tangent, level));
   });
+  m.def("_set_forward_cap", [](uint32_t cap) { return std::exchange(tls.forward_cap, cap); });
   m.def("_fresh_leaf", &fresh_leaf);
   m.def("_off_tape", &off_tape);
   m.def("_reaches_other_leaves", &reaches_other_leaves);

@@ -1,7 +1,9 @@
 // torch.tensor(data): a new tensor from numbers, nested sequences and arrays, in two passes: shape
 // and dtype first, then the elements. Layer: python.
 #include "../kernels/copy.h"
+#include "../autograd/batch.h"
 #include "data.h"
+#include "ops_gen.h"
 
 namespace torchy::python {
 
@@ -194,6 +196,7 @@ class Filler {
   void fill_array(const Tensor& t, size_t dim, char* out) {
     const IntSpan sizes(shape_.data() + dim, shape_.size() - dim), strides(strides_.data() + dim, sizes.size());
     if (t.sizes() != sizes) fail("tensor(): the data changed while it was read");
+    check_not_batched(t, "tensor()");
     if (t.numel()) kernels::copy_strided(out, dtype_, strides, t.raw(), t.dtype(), t.strides(), sizes);
   }
 
@@ -245,6 +248,7 @@ class Filler {
     }
     if (kind == Kind::Array || kind == Kind::Weak) {
       Tensor t = open_array(o, kind, true);
+      check_not_batched(t, "tensor()");
       if (t.ndim() != 0) uneven_error(o);
       return store(Scalar::load(t.dtype(), t.raw()), out);
     }
@@ -294,6 +298,7 @@ class Filler {
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
   if (is_tensor(data)) {
     Tensor t = unwrap(data);
+    if (t->has(kBatched)) return ops::_to_copy(ops::clone(ops::detach(t)), dtype.value_or(t.dtype()));
     return kernels::to_copy(t, dtype.value_or(t.dtype()));
   }
   if (PyUnicode_Check(data) || PyBytes_Check(data)) text_error(data);

@@ -138,7 +138,7 @@ class KeyReader {
     add(zeros(IntVec{value ? 1 : 0}, DType::Int64), 1);
   }
   void step_tensor(const Tensor& t) {
-    if (t.ndim() == 0 && is_integral_or_bool(t.dtype())) {
+    if (t.ndim() == 0 && is_integral_or_bool(t.dtype()) && !t->has(kBatched)) {
       const Scalar value = Scalar::load(t.dtype(), t.raw());
       return is_mask(t) ? step_bool(!value.is_zero()) : step_number(value.to_int());
     }

@@ -344,6 +344,7 @@ int64_t Args::integer(int i) const {
 
 IntVec int_vec_from(PyObject* o) {
   auto one = [](PyObject* x) -> int64_t {
+    if (is_tensor(x)) check_not_batched(unwrap(x), "a size or dim");
     if (is_tensor(x)) return Scalar::load(impl_of(x)->dtype(), impl_of(x)->data()).to_int();
     Ref index(PyNumber_Index(x));
     if (!index) throw PythonError();

@@ -196,6 +196,8 @@ NOARGS(storage_nbytes) { return PyLong_FromSize_t(impl_of(self)->storage()->nbyt
 NOARGS(storage_id) { return PyLong_FromVoidPtr(impl_of(self)->storage()); }
 NOARGS(storage_bytes) {  // all of the storage as a uint8 tensor that shares it
   TORCHY_TRY
+  if (impl_of(self)->has(kBatched))
+    fail_not_implemented("Cannot access storage of a batched tensor: it is one example of a larger one; use it outside vmap");
   Storage* s = impl_of(self)->storage();
   s->retain();
   return wrap(Tensor::steal(TensorImpl::make_contiguous(DType::UInt8, s, {int64_t(s->nbytes())})));

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "../autograd/batch.h"
+#include "../autograd/cycles.h"
 #include "hooks.h"
 
 namespace torchy::python {
@@ -88,7 +89,9 @@ void tensor_dealloc(PyObject* self) {
   w->impl = nullptr;
   if (impl) {
     impl->python = nullptr;
+    const bool recorded = any_recorded_grad && impl->meta, now = recorded && may_end_cycle(impl);
     impl->release();
+    if (recorded) look_for_cycles(now);
   }
   PyTypeObject* type = Py_TYPE(self);
   if (type == tensor_type && pooled < kPool) {

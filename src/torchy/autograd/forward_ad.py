@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tensor = _C.Tensor
+_EVERY_LEVEL = 2**32 - 1
 __all__ = [
     "UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual",
 ]  # fmt: skip
@@ -93,13 +94,13 @@ class _set_fwd_grad_enabled(_Mode):  # noqa: N801
     def __init__(self, mode: bool) -> None:
         super().__init__()
         self._mode = bool(mode)
-        self._before: list[bool] = []
+        self._before: list[int] = []
 
     def _clone(self) -> Any:
         return type(self)(self._mode)
 
     def __enter__(self) -> None:
-        self._before.append(_C._set_forward_enabled(self._mode))
+        self._before.append(_C._set_forward_cap(_EVERY_LEVEL if self._mode else 0))
 
     def __exit__(self, *exc: object) -> None:
-        _C._set_forward_enabled(self._before.pop())
+        _C._set_forward_cap(self._before.pop())

@@ -96,6 +96,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Indices to vectors of zeros with a single 1, along a new last dimension."""
     if tensor.dtype is not torchy.int64:
         raise RuntimeError(f"one_hot: the indices are {tensor.dtype}; they must be int64")
+    if torchy._C._batch_level(tensor):  # inside vmap no value can be asked for
+        return torchy._C._call_op("one_hot", (tensor, num_classes))
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("one_hot: num_classes cannot be told from an empty tensor; give it")

@@ -125,6 +125,9 @@ def _checked_target(input: Tensor, target: Tensor, class_dim: int, ignore_index:
         target = target.to(torchy.int64)
     if target.numel() == 0:
         return target, None
+    if torchy._C._batch_level(target):  # inside vmap no value can be asked for; gather checks the bounds
+        kept = target != ignore_index
+        return target.masked_fill(~kept, 0), kept
     low, high = int(target.min()), int(target.max())
     if low >= 0 and high < classes and not 0 <= ignore_index < classes:
         return target, None
