@@ -21,7 +21,9 @@ def _args(op: Op) -> str:
 
 
 def intercept_lines(op: Op) -> list[str]:
-    """First lines of a primitive's function."""
+    """First lines of a primitive's function. One that returns a number reads only shapes."""
+    if all(t not in ("Tensor", "Tensor[]") for t, _ in op.returns):
+        return []
     plain = f"[&] {{ return ops::{op.cname}({_args(op)}); }}"
     head = "  if (tls.flags & kUnusual) [[unlikely]]"
     jvp = jvp_lambda(op) if op.differentiable else [f"[](Forward&, const {return_type(op)}&) {{}}"]
@@ -105,7 +107,7 @@ def _elementwise(op: Op, moving: list[Param]) -> list[str]:
         term = t.argument(parse_expression(op.cname, op.vjp[p.name]), "Tensor")
         lines += [
             f"  if (Tensor moved = forward.tangent({p.name}); moved.defined()) {{",
-            "    [[maybe_unused]] Tensor grad = rules::conj(moved);",
+            f"    [[maybe_unused]] Tensor grad = rules::conj(forward.as_result(moved, {op.returns[0][1]}));",
             f"    add_term(sum, rules::conj(as_tensor({term})));",
             "  }",
         ]

@@ -278,7 +278,9 @@ op("as_strided_of(Tensor self, int[] size, int[] stride, int storage_offset, int
    doc="as_strided that also carries the strides and offset of self, so that no value needs saving.",
    forms="internal", kernel="as_strided_of", view=True, node="AsStrided",
    vjp={"self": "as_strided_backward(grad, self.shape, base_stride, base_offset, size, stride, storage_offset)"},
-   jvp="as_strided_gather(self_t, self.shape, base_stride, base_offset, size, stride, storage_offset)",
+   jvp="as_strided_of(self_t, size, stride, storage_offset - base_offset + offset_of(self_t), base_stride, "
+       "offset_of(self_t)) if strides_of(self_t) == base_stride else "
+       "as_strided_gather(self_t, self.shape, base_stride, base_offset, size, stride, storage_offset)",
    complex="holomorphic", ref="ref.as_strided_of",
    samples=[call(arr(3, 4), [2, 2], [4, 1], 1, [4, 1], 0), call(arr(3, 4), [3, 3], [1, 2], 0, [4, 1], 0)])
 

@@ -79,7 +79,7 @@ void fill_the_long_way(const OpEntry& op, const Tensor& self, Fill&& fill) {
 }
 
 void check_geometry_may_change(const Tensor& self, const char* op) {
-  TORCHY_CHECK(!self->has(kBatched), "vmap: ", op, " cannot change the shape of a batched tensor; use the out-of-place form");
+  TORCHY_CHECK(!self->has(kBatched), "vmap: ", op, " cannot change the memory of a batched tensor; make a new one");
 }
 
 }  // namespace
@@ -148,6 +148,8 @@ void zero_(const Tensor& self) {
 void resize_(const Tensor& self, IntSpan size) {
   check_geometry_may_change(self, "resize_");
   TORCHY_CHECK(!requires_grad(self), "resize_: cannot resize variables that require grad; detach() it first");
+  TORCHY_CHECK(!(tls.flags & kForward) || forward_level_of(self.impl()) == 0,
+               "resize_: cannot resize variables that has a forward grad; detach() it first");
   for (int64_t s : size) TORCHY_CHECK(s >= 0, "resize_: size ", s, " in ", size, " is negative");
   int64_t needed;
   TORCHY_CHECK(!__builtin_mul_overflow(numel_of(size) + self.offset(), int64_t(itemsize(self.dtype())), &needed),

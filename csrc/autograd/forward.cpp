@@ -258,11 +258,29 @@ struct GiveTangent : SavedVisitor {
 
 void add_term(Tensor& sum, Tensor term) { sum = sum.defined() ? ops::add(sum, term) : std::move(term); }
 
+Tensor Forward::as_result(const Tensor& tangent, const Tensor& result) const {
+  return result.is_complex() && !tangent.is_complex() ? ops::_to_copy(tangent, result.dtype()) : tangent;
+}
+
+namespace {
+// Does nobody else look at this memory, and can every element be written?
+bool is_own(const Tensor& t) {
+  if (t->has(kBatched)) {
+    const Tensor& inner = batch_of(t);
+    return t->use_count() == 1 && inner->use_count() == 1 && inner.storage()->use_count() <= 2 &&
+           !has_internal_overlap(inner);
+  }
+  return t->use_count() == 1 && t.storage()->use_count() == 1 && !has_internal_overlap(t);
+}
+}  // namespace
+
 void Forward::set(const Tensor& result, Tensor tangent) const {
   if (!tangent.defined() || !is_differentiable(result.dtype())) return;
   if (tangent.sizes() != result.sizes()) tangent = ops::expand(tangent, result.sizes());
   if (tangent.is_complex() && !result.is_complex()) tangent = ops::real(tangent);
   if (tangent.dtype() != result.dtype()) tangent = ops::_to_copy(tangent, result.dtype());
+  // A change of the result in place must not reach another tensor's tangent; a view's tangent is a view.
+  if (!result->base && !is_own(tangent)) tangent = ops::clone(tangent);
   if (AutogradMeta* m = meta_of(result.impl()); m && m->grad_fn) {
     GiveTangent visitor(tangent, level_, m->output_nr);
     m->grad_fn->visit_saved(visitor);

@@ -44,6 +44,8 @@ class Forward {
   // For rules linear in all arguments: a missing tangent is the number 0, which broadcasts.
   Value or_zero(const Operand& o) const;
 
+  // A real tangent of a complex result as complex: rules conjugate by what they see.
+  Tensor as_result(const Tensor& tangent, const Tensor& result) const;
   // The tangent of a result, in the result's shape and dtype.
   void set(const Tensor& result, Tensor tangent) const;
   void set(const TensorList& results, const TensorList& tangents) const;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "../autograd/batch.h"
+#include "../autograd/forward.h"
 #include "ops_gen.h"
 
 namespace torchy::python {
@@ -45,9 +46,12 @@ bool all_tensors(PyObject* o, bool none_ok) {
   return true;
 }
 
-// A 0-d tensor passes for a number, unless a gradient would get lost.
+// A 0-d tensor passes for a number, unless a gradient, a tangent or an example's own value would get lost.
 bool is_scalar_like(PyObject* o) {
-  return is_number(o) || (is_tensor(o) && impl_of(o)->ndim() == 0 && !requires_grad(impl_of(o)));
+  if (!is_tensor(o)) return is_number(o);
+  TensorImpl* t = impl_of(o);
+  return t->ndim() == 0 && !requires_grad(t) && !t->has(kBatched) &&
+         !((tls.flags & kForward) && forward_level_of(t) != 0);
 }
 
 bool fits(ArgKind kind, PyObject* o) {

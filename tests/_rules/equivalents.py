@@ -17,7 +17,21 @@ BROADCAST = "a 0-d gradient broadcasts the same way"
 PROMOTES = "a count of another dtype: it promotes to the same result, which is float64 here"
 HINT = "a hint, which changes no value"
 
+DENSE = "tensors and tangents are dense here, from offset 0; tests/ops/test_forward_mode.py has others"
+AS_STRIDED_VIEW = (
+    "as_strided_of(self_t, size, stride, storage_offset - base_offset + offset_of(self_t), base_stride, "
+    "offset_of(self_t))"
+)
+AS_STRIDED_COPY = "as_strided_gather(self_t, self.shape, base_stride, base_offset, size, stride, storage_offset)"
+
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "as_strided_of.jvp": {
+        f"{AS_STRIDED_VIEW} if strides_of(self_t) == base_stride else {AS_STRIDED_COPY} -> {AS_STRIDED_VIEW}": COPY,
+        f"{AS_STRIDED_VIEW} if strides_of(self_t) == base_stride else {AS_STRIDED_COPY} -> {AS_STRIDED_COPY}": COPY,
+        "in strides_of(self_t) == base_stride": COPY,
+        f"in {AS_STRIDED_COPY}": DENSE,
+        f"in {AS_STRIDED_VIEW}": DENSE,
+    },
     # ---- pointwise
     "pow.vjp[exponent]": {"exponent -> result": GUARD},
     "float_power.vjp[exponent]": {"exponent -> result": GUARD},

@@ -42,8 +42,7 @@ def _masked(input: Tensor, shape: Any, p: float, training: bool, inplace: bool) 
     if p == 1.0:
         noise = torchy.zeros(shape, dtype=input.dtype, device=input.device)
     else:
-        noise = torchy.empty(shape, dtype=input.dtype, device=input.device)
-        noise = noise.bernoulli_(1 - p).div_(1 - p)
+        noise = torchy.bernoulli(torchy.empty(shape, dtype=input.dtype, device=input.device), 1 - p).div_(1 - p)
     return input.mul_(noise) if inplace else input * noise
 
 
@@ -86,7 +85,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         return input.mul_(0) if inplace else input * 0
     alpha = 1.7580993408473766  # scale * alpha of SELU
     a = 1.0 / ((alpha * alpha * p + 1) * (1 - p)) ** 0.5
-    noise = torchy.empty_like(input).bernoulli_(1 - p)
+    noise = torchy.bernoulli(torchy.empty_like(input), 1 - p)
     b = (noise - 1) * (alpha * a) + alpha * a * p
     noise = noise * a
     return input.mul_(noise).add_(b) if inplace else input * noise + b

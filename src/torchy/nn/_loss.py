@@ -171,7 +171,8 @@ def binary_cross_entropy(
             f"{tuple(input.shape)}; they must be equal"
         )
     with torchy.no_grad():
-        if input.numel() and not bool(((input >= 0) & (input <= 1)).all()):
+        # inside vmap no value can be asked for
+        if not torchy._C._batch_level(input) and input.numel() and not bool(((input >= 0) & (input <= 1)).all()):
             raise RuntimeError(
                 "binary_cross_entropy: some input is outside [0, 1]; give probabilities, or "
                 "use binary_cross_entropy_with_logits"
