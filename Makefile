@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BUILD_DEPS := scikit-build-core nanobind ninja cmake
 SOURCES := $(shell find csrc optable codegen -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.py') CMakeLists.txt pyproject.toml
 
-.PHONY: build demo test test-parity test-sanitize lint format docs bench clean
+.PHONY: build demo test test-parity test-sanitize test-threads test-long lint format docs bench clean
 
 build: $(STAMP)
 
@@ -35,6 +35,14 @@ test-parity: $(VENV)/.test
 
 test-sanitize: $(VENV)/.test
 	$(PY) -m tests.sanitize
+
+test-threads: $(VENV)/.test
+	$(PY) -m tests.sanitize --threads
+
+test-long: $(VENV)/.test
+	TORCHY_PROGRAMS=2000 $(PY) -m pytest tests/property -n 2
+	$(PY) -m bench.memory
+	$(PY) -m bench.memory_graphs
 
 lint: $(VENV)/.test
 	$(PY) -m pip install -q --disable-pip-version-check ruff==0.17.6 mypy==2.4.1 clang-format==23.1.5
