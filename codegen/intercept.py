@@ -47,7 +47,7 @@ def intercept_inplace_lines(op: Op) -> list[str]:
     return [
         "  if (tls.flags & kUnusual) [[unlikely]]",
         f"    return intercept_inplace(entry_{op.cname}_, {{{_args(op)}}}, {first}, [&] {{ ops::{op.cname}_({_args(op)}); }},",
-        f"      [&] {{ return ops::{op.cname}({_args(op)}); }});",
+        f"      [&](const Tensor& {first}) {{ return ops::{op.cname}({_args(op)}); }});",
     ]
 
 

@@ -251,7 +251,10 @@ def _save_lines(op: Op, inplace: bool, results: bool) -> list[str]:
                 f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save_output({value}, {s.output});"
             )
         else:
-            value = "ops::clone(self)" if inplace and s.name == op.params[0].name else s.name
+            first = op.params[0].name
+            value = "ops::clone(self)" if inplace and s.name == first else s.name
+            if inplace and s.name != first and s.param and s.param.type in ("Tensor", "Operand"):
+                value = f"apart_from({first}, {s.name})"
             lines.append(f"{f'if ({condition}) ' if condition else ''}node->{member(s)}.save({value});")
     return lines
 

@@ -199,6 +199,7 @@ void detach_(const Tensor& self) {
   if (AutogradMeta* m = meta_of(self.impl())) {
     set_grad_fn(self.impl(), NodeRef(), 0);
     m->requires_grad = false;
+    drop_tangents(self.impl());
   }
 }
 

@@ -114,6 +114,14 @@ void exit_forward_level(uint32_t level) {
 
 uint32_t innermost_forward_level() { return open_levels().empty() ? 0 : open_levels().back(); }
 
+void drop_tangents(TensorImpl* t) {
+  AutogradMeta* m = meta_of(t);
+  if (!m || !m->extras || m->extras->tangents.empty()) return;
+  Tangents dropped = std::move(m->extras->tangents);
+  m->extras->tangents.clear();
+  holders().erase(m);
+}
+
 void forget_tangents(AutogradMeta* meta) { holders().erase(meta); }
 
 Tensor tangent_at(const Tensor& t, uint32_t level) {
@@ -256,6 +264,13 @@ struct GiveTangent : SavedVisitor {
 };
 }  // namespace
 
+void give_to_saved(const Tensor& result, uint32_t level, const Tensor& tangent) {
+  AutogradMeta* m = meta_of(result.impl());
+  if (!m || !m->grad_fn) return;
+  GiveTangent visitor(tangent, level, m->output_nr);
+  m->grad_fn->visit_saved(visitor);
+}
+
 void add_term(Tensor& sum, Tensor term) { sum = sum.defined() ? ops::add(sum, term) : std::move(term); }
 
 Tensor Forward::as_result(const Tensor& tangent, const Tensor& result) const {
@@ -279,12 +294,18 @@ void Forward::set(const Tensor& result, Tensor tangent) const {
   if (tangent.sizes() != result.sizes()) tangent = ops::expand(tangent, result.sizes());
   if (tangent.is_complex() && !result.is_complex()) tangent = ops::real(tangent);
   if (tangent.dtype() != result.dtype()) tangent = ops::_to_copy(tangent, result.dtype());
-  // A change of the result in place must not reach another tensor's tangent; a view's tangent is a view.
-  if (!result->base && !is_own(tangent)) tangent = ops::clone(tangent);
-  if (AutogradMeta* m = meta_of(result.impl()); m && m->grad_fn) {
-    GiveTangent visitor(tangent, level_, m->output_nr);
-    m->grad_fn->visit_saved(visitor);
+  // A change of the result in place must not reach another tensor's tangent; a view's tangent is a view. Views of the
+  // result take views of its tangent, which is therefore laid out as the result is.
+  if (!result->base) {
+    if (tangent.strides() != result.strides() && !has_internal_overlap(result)) {
+      Tensor laid_out = zeros_batched_as(result.impl(), tangent);
+      ops::copy_(laid_out, tangent);
+      tangent = std::move(laid_out);
+    } else if (!is_own(tangent)) {
+      tangent = ops::clone(tangent);
+    }
   }
+  give_to_saved(result, level_, tangent);
   set_tangent(result, level_, std::move(tangent));
 }
 void Forward::set(const TensorList& results, const TensorList& tangents) const {

@@ -134,6 +134,8 @@ void watch_inplace(const OpEntry& op, const Arguments& args, const Tensor& self,
   at.end(changed);
 }
 
+Tensor before_change(const Tensor& self) { return grad_enabled() ? ops::clone(self) : self; }
+
 bool inplace_by_copy(const OpEntry& op, const Arguments& args) {
   Interception at(op, args);
   return at.batch_level() || at.forward_level();

@@ -180,9 +180,12 @@ void watch_inplace(const OpEntry& op, const Arguments& args, const Tensor& self,
 // `result` copied into self, recorded as that; errors name `op`.
 void inplace_from(const Tensor& self, const Tensor& result, const char* op);
 
+// self as the out-of-place form may save it: a copy while recording, for self is about to change.
+Tensor before_change(const Tensor& self);
+
 template <class Plain, class Compute>
 void intercept_inplace(const OpEntry& op, const Arguments& args, const Tensor& self, Plain&& plain, Compute&& compute) {
-  if (inplace_by_copy(op, args)) return inplace_from(self, compute(), op.name);
+  if (inplace_by_copy(op, args)) return inplace_from(self, compute(before_change(self)), op.name);
   watch_inplace(op, args, self, [](void* f) { (*static_cast<std::remove_reference_t<Plain>*>(f))(); }, &plain);
 }
 

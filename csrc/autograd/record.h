@@ -22,6 +22,13 @@ inline void mark_no_grad_view(const TensorList& list) {
   for (const Tensor& t : list) mark_no_grad_view(t);
 }
 
+// An argument of an in-place operation for saving: where it is self itself, without the history self is about to get,
+// which would be a cycle (backward refuses it anyway, for it has changed).
+inline Tensor apart_from(const Tensor& self, const Tensor& other) { return other.is_same(self) ? alias(other) : other; }
+inline Value apart_from(const Tensor& self, const Operand& other) {
+  return other.is_tensor() ? Value(apart_from(self, other.tensor())) : Value(other.scalar());
+}
+
 // Several results: gradients that did not arrive are zeros.
 void fill_undefined(Node* node, TensorList& grads);
 

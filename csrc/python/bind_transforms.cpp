@@ -127,7 +127,9 @@ void bind_transforms(nb::module_& m) {
   m.def("_tangent_at", &tangent_at);
   m.def("_forward_levels", &visible_forward_levels);
   m.def("_set_tangent", [](const Tensor& t, uint32_t level, const Tensor& tangent) {
-    set_tangent(t, level, fitted_tangent(t, tangent, level));
+    Tensor fitted = fitted_tangent(t, tangent, level);
+    give_to_saved(t, level, fitted);
+    set_tangent(t, level, fitted);
   });
   m.def("_set_forward_cap", [](uint32_t cap) { return std::exchange(tls.forward_cap, cap); });
   m.def("_fresh_leaf", &fresh_leaf);

@@ -24,7 +24,14 @@ AS_STRIDED_VIEW = (
 )
 AS_STRIDED_COPY = "as_strided_gather(self_t, self.shape, base_stride, base_offset, size, stride, storage_offset)"
 
+COMPLEX_VIEW = "self_t if strides_of(self_t) == strides_of(self) else contiguous(self_t)"
+
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "view_as_complex.jvp": {
+        f"{COMPLEX_VIEW} -> self_t": COPY,
+        f"{COMPLEX_VIEW} -> contiguous(self_t)": COPY,
+        "in strides_of(self_t) == strides_of(self)": COPY,
+    },
     "as_strided_of.jvp": {
         f"{AS_STRIDED_VIEW} if strides_of(self_t) == base_stride else {AS_STRIDED_COPY} -> {AS_STRIDED_VIEW}": COPY,
         f"{AS_STRIDED_VIEW} if strides_of(self_t) == base_stride else {AS_STRIDED_COPY} -> {AS_STRIDED_COPY}": COPY,

@@ -138,6 +138,7 @@ class _BinaryCrossEntropy(torchy.autograd.Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor) -> Tensor:
         ctx.save_for_backward(input, target)
+        ctx.save_for_forward(input, target)
         log_p = input.log().clamp(min=-100)
         log_q = (-input).log1p().clamp(min=-100)
         return (target - 1) * log_q - target * log_p
@@ -152,6 +153,16 @@ class _BinaryCrossEntropy(torchy.autograd.Function):
         if ctx.needs_input_grad[1]:
             grad_target = grad * ((-input).log1p() - input.log()).clamp(-100, 100)
         return grad_input, grad_target
+
+    @staticmethod
+    def jvp(ctx: Any, input_t: Tensor | None, target_t: Tensor | None) -> Tensor:
+        input, target = ctx.saved_tensors
+        moved = torchy.zeros_like(input)
+        if input_t is not None:
+            moved = moved + input_t * (input - target) / ((1 - input) * input).clamp(min=9.999999960041972e-13)
+        if target_t is not None:
+            moved = moved + target_t * ((-input).log1p() - input.log()).clamp(-100, 100)
+        return moved
 
 
 def binary_cross_entropy(
