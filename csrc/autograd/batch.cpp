@@ -29,7 +29,8 @@ uint32_t enter_vmap_level(int64_t size, std::string randomness, bool tangents_on
 
 void exit_vmap_level(uint32_t id) {
   auto& levels = vmap_levels();
-  TORCHY_CHECK(!levels.empty() && levels.back().id == id, "vmap: levels must be left in the order opposite to entering");
+  TORCHY_CHECK(!levels.empty() && levels.back().id == id,
+               "vmap: levels must be left in the order opposite to entering");
   levels.pop_back();
   // A batched tensor that outlived its level must still be noticed.
   if (levels.empty() && batched_count == 0) tls.flags &= ~uint32_t(kVmap);
@@ -96,10 +97,11 @@ std::pair<Tensor, bool> unbatch(const Tensor& t, uint32_t level) {
 
 void check_not_batched(const Tensor& t, const char* what) {
   if (!t->has(kBatched)) return;
-  fail("vmap: ", what, " needs the value of a tensor that differs from example to example",
-       user_location ? str_cat(" (at ", user_location(), ")") : std::string(),
-       ". It looks like you're calling .item() on a Tensor, or using it in Python control flow such as `if` or `while`; "
-       "write torch.where(condition, a, b) instead, or move this line out of vmap.");
+  fail(
+      "vmap: ", what, " needs the value of a tensor that differs from example to example",
+      user_location ? str_cat(" (at ", user_location(), ")") : std::string(),
+      ". It looks like you're calling .item() on a Tensor, or using it in Python control flow such as `if` or `while`; "
+      "write torch.where(condition, a, b) instead, or move this line out of vmap.");
 }
 
 }  // namespace torchy

@@ -87,7 +87,8 @@ void check_geometry_may_change(const Tensor& self, const char* op) {
 namespace ops {
 
 void copy_(const Tensor& self, const Tensor& src) {
-  if (tls.flags & kUnusual) [[unlikely]] return copy_the_long_way(self, src);
+  if (tls.flags & kUnusual) [[unlikely]]
+    return copy_the_long_way(self, src);
   bool record = grad_enabled() && (requires_grad(self) || requires_grad(src)) && is_differentiable(self.dtype());
   check_inplace(self, record, "copy_");
   TORCHY_CHECK(broadcastable_to(src.sizes(), self.sizes()), "copy_: output with shape ", self.sizes(),
@@ -123,7 +124,8 @@ void fill_(const Tensor& self, const Scalar& value) {
 void fill_(const Tensor& self, const Tensor& value) {
   TORCHY_CHECK(value.ndim() == 0, "fill_: only supports a 0-dimension value tensor but got tensor with ", value.ndim(),
                " dimensions; use copy_ to broadcast");
-  if (tls.flags & kUnusual) [[unlikely]] return copy_the_long_way(self, value);
+  if (tls.flags & kUnusual) [[unlikely]]
+    return copy_the_long_way(self, value);
   bool record = grad_enabled() && (requires_grad(self) || requires_grad(value));
   check_inplace(self, record, "fill_");
   NodeRef node = record ? fill_node(self, &value) : NodeRef();

@@ -53,6 +53,12 @@ struct Buffers {
 };
 Buffers shared_buffers;  // of the run that owns the scratch
 
+class Run;
+std::vector<Run*>& running() {
+  static thread_local std::vector<Run*> stack;
+  return stack;
+}
+
 class Run {
  public:
   Run(const BackwardOptions& options, bool limited)
@@ -60,8 +66,10 @@ class Run {
     if (owner_) scratch_busy = true;
     else own_.emplace();
     b_ = owner_ ? &shared_buffers : &*own_;
+    running().push_back(this);
   }
   ~Run() {
+    running().pop_back();
     if (failed_) drop_waiting_gradients();
     b_->clear();
     if (owner_) scratch_busy = false;
@@ -90,6 +98,12 @@ class Run {
   void loop();
   std::vector<Capture>& captures() { return b_->captures; }
   bool limited() const { return limited_; }
+  uint64_t id() const { return run_; }
+  bool reaches(Node* n) {
+    if (!owner_ && !map_.count(n)) return false;
+    Scratch& s = at(n);
+    return s.run == run_ && (s.needed || s.captured);
+  }
 
  private:
   void enter(Scratch& s) {
@@ -202,8 +216,8 @@ void Run::add_gradient(Scratch& s, uint32_t nr, Tensor grad) {
   Tensor& slot = nr == 0 ? s.slot : (*s.more)[nr - 1];
   if (!slot.defined()) {
     slot = std::move(grad);
-  } else if (!options_.create_graph && !(tls.flags & (kVmap | kForward)) && slot->use_count() == 1 && slot.storage()->use_count() == 1 && !slot->base &&
-             slot.is_contiguous() && slot.dtype() == grad.dtype()) {
+  } else if (!options_.create_graph && !(tls.flags & (kVmap | kForward)) && slot->use_count() == 1 &&
+             slot.storage()->use_count() == 1 && !slot->base && slot.is_contiguous() && slot.dtype() == grad.dtype()) {
     ops::add_(slot, grad);  // a sum only this run holds
   } else {
     slot = ops::add(slot, grad);
@@ -277,7 +291,8 @@ void run_tensor_hooks(Node* n, TensorList& in) {
 }
 
 void apply_node(Node* n, TensorList& in, TensorList& out) {
-  if (tls.flags & kUnusual) [[unlikely]] return apply_watched(n, in, out);
+  if (tls.flags & kUnusual) [[unlikely]]
+    return apply_watched(n, in, out);
   n->apply(in, out);
 }
 
@@ -355,6 +370,9 @@ Tensor first_gradient(const Tensor& root, const Tensor& grad) {
 }
 
 [[noreturn]] void no_graph(const Tensor& root, size_t index) {
+  TORCHY_CHECK(!root->has(kBatched),
+               "autograd.grad: this output is batched by vmap, whose examples have one history together; use "
+               "torch.func.grad inside vmap");
   const char* why = !is_differentiable(root.dtype())
                         ? "it has an integer or bool dtype, which cannot carry gradients; convert before computing it"
                     : root->has(kDetached) ? "the graph was cut by detach() or .data; use the tensor itself"
@@ -366,8 +384,20 @@ Tensor first_gradient(const Tensor& root, const Tensor& grad) {
 
 }  // namespace
 
+std::vector<uint64_t> runs_in_progress() {
+  std::vector<uint64_t> ids;
+  for (Run* run : running()) ids.push_back(run->id());
+  return ids;
+}
+bool will_run(Node* node) { return node && !running().empty() && running().back()->reaches(node); }
+
 TensorList run_backward(const Tensor* roots, size_t count, const TensorList& grads, const TensorList& inputs,
                         const BackwardOptions& options) {
+  if (options.accumulate && (tls.flags & kVmap))
+    for (const VmapLevel& level : vmap_levels())
+      TORCHY_CHECK(level.tangents_only,
+                   "backward() inside vmap would add a gradient per example to one .grad; use torch.func.grad, or "
+                   "torch.autograd.grad, which return it");
   if (any_recorded_grad && options.create_graph) look_for_cycles(true);
   Run run(options, !inputs.empty());
   for (size_t i = 0; i < count; ++i) {

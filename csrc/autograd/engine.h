@@ -17,6 +17,11 @@ struct BackwardOptions {
 TensorList run_backward(const Tensor* roots, size_t count, const TensorList& grads, const TensorList& inputs,
                         const BackwardOptions& options);
 
+// The backward passes in progress in this thread, the innermost last.
+std::vector<uint64_t> runs_in_progress();
+// Will the innermost one give this node a gradient?
+bool will_run(Node* node);
+
 // Called every few thousand nodes so that other threads run and Ctrl-C works. Set by the binding.
 extern void (*engine_breather)();
 

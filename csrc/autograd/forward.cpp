@@ -218,8 +218,7 @@ Tensor make_dual(const Tensor& primal, const Tensor& tangent, uint32_t level) {
 }
 
 Tensor primal_of(const Tensor& dual, uint32_t level) {
-  if (uint32_t batch = batch_level_of(dual.impl()))
-    return make_batched(primal_of(batch_of(dual), level), batch);
+  if (uint32_t batch = batch_level_of(dual.impl())) return make_batched(primal_of(batch_of(dual), level), batch);
   Forward below(level);
   return ops::alias(dual);
 }

@@ -103,7 +103,8 @@ void apply_watched(Node* node, TensorList& grads, TensorList& out) {
       intercept_hooks.annotate(intercept_hooks.describe(node, nullptr));
       throw;
     }
-    throw Error(e.kind, str_cat(e.what(), intercept_hooks.describe(node, nullptr)));
+    const std::string text = e.what(), known = str_cat(node->info().name, " was ");
+    throw Error(e.kind, text.find(known) == std::string::npos ? text + intercept_hooks.describe(node, nullptr) : text);
   } catch (...) {
     if (token) intercept_hooks.after_node(token, node);
     throw;
@@ -143,7 +144,8 @@ bool inplace_by_copy(const OpEntry& op, const Arguments& args) {
 
 void no_batched_number(const OpEntry& op) {
   fail("vmap: ", op.name, " returns a Python number, which would differ from example to example",
-       user_location ? str_cat(" (at ", user_location(), ")") : std::string(), "; use an operation that returns a tensor");
+       user_location ? str_cat(" (at ", user_location(), ")") : std::string(),
+       "; use an operation that returns a tensor");
 }
 void wrong_result_count(const OpEntry& op, size_t got) {
   fail("vmap: the batching rule of ", op.name, " returned ", got, " results");

@@ -16,16 +16,32 @@ class Generator;
 
 // What interception needs to know of an operation; one constant each, generated.
 struct OpEntry {
-  const char* name;     // in the table
-  uint32_t diff_args;   // bit i: argument i has a derivative
+  const char* name;    // in the table
+  uint32_t diff_args;  // bit i: argument i has a derivative
   bool random;
 };
 
 // An argument of any type of the table, borrowed for the call.
 struct Boxed {
   enum Kind : uint8_t {
-    kTensor, kOperand, kList, kScalar, kOptScalar, kInt, kOptInt, kInts, kOptInts, kFloat, kOptFloat, kBool,
-    kOptBool, kStr, kOptStr, kDType, kOptDType, kGenerator,
+    kTensor,
+    kOperand,
+    kList,
+    kScalar,
+    kOptScalar,
+    kInt,
+    kOptInt,
+    kInts,
+    kOptInts,
+    kFloat,
+    kOptFloat,
+    kBool,
+    kOptBool,
+    kStr,
+    kOptStr,
+    kDType,
+    kOptDType,
+    kGenerator,
   };  // clang-format off
   // clang-format on
   Kind kind;
@@ -62,12 +78,13 @@ struct InterceptHooks {
   void (*after)(void* token, const OpEntry&, const TensorList* results) = nullptr;  // null: it raised
   void* (*before_node)(Node*) = nullptr;
   void (*after_node)(void* token, Node*) = nullptr;
-  void (*remember_line)(Node*) = nullptr;             // anomaly mode: who made the node
-  void (*remember_change)(const Tensor&) = nullptr;   // and who changed the memory
+  void (*remember_line)(Node*) = nullptr;                            // anomaly mode: who made the node
+  void (*remember_change)(const Tensor&) = nullptr;                  // and who changed the memory
   std::string (*describe)(Node* maker, Storage* changed) = nullptr;  // those lines, for an error
-  void (*annotate)(const std::string&) = nullptr;  // adds to the Python exception in flight
+  void (*annotate)(const std::string&) = nullptr;                    // adds to the Python exception in flight
   // A result (node: null) or gradient `number` of a node holds NaN or infinity at a row-major position.
-  void (*non_finite)(const char* op, const Arguments*, const Tensor& t, int64_t at, Node* node, size_t number) = nullptr;
+  void (*non_finite)(const char* op, const Arguments*, const Tensor& t, int64_t at, Node* node,
+                     size_t number) = nullptr;
   Tensor (*pack)(const Tensor&) = nullptr;           // a saved tensor as its packed stand-in
   Tensor (*unpack)(const Tensor& packed) = nullptr;  // and back
 };

@@ -171,6 +171,9 @@ void rebase_history(const Tensor& self, NodeRef node) {
 }
 
 void set_requires_grad(const Tensor& t, bool value) {
+  TORCHY_CHECK(!t->has(kBatched),
+               "requires_grad_: You are attempting to call Tensor.requires_grad_() (or perhaps using "
+               "torch.autograd.functional.* APIs) inside of a function being transformed by vmap; use torch.func.grad");
   TensorImpl* impl = t.impl();
   TORCHY_CHECK(!value || is_differentiable(t.dtype()),
                "only Tensors of floating point and complex dtype can require gradients, but this one is ",
@@ -193,6 +196,7 @@ void set_requires_grad(const Tensor& t, bool value) {
 }
 
 void retain_grad(const Tensor& t) {
+  TORCHY_CHECK(!t->has(kBatched), "retain_grad: not inside vmap; use torch.func.grad, which returns the gradient");
   TORCHY_CHECK(requires_grad(t), "retain_grad: can't retain_grad on Tensor that has requires_grad=False");
   Node* fn = grad_fn(t.impl());
   if (!fn) return;  // leaves keep their gradient anyway

@@ -58,10 +58,9 @@ Tensor SavedTensor::with_history(Tensor t, Node* owner) const {
 
 void SavedTensor::pack(Tensor (*packer)(const Tensor&)) {
   if (!tensor_.defined() || tensor_->has(kPacked)) return;
-  Edge edge = output_nr_ < 0 ? gradient_edge(tensor_) : Edge{};
   Tensor packed = packer(alias(tensor_));
   packed->set(kPacked);
-  ensure_extras(packed.impl()).packed_edge = edge;
+  ensure_extras(packed.impl()).packed_edge = output_nr_ < 0 ? gradient_edge(tensor_) : Edge{};
   tensor_ = std::move(packed);
   version_ = UINT32_MAX;  // the slow branch of unpack
 }

@@ -7,14 +7,14 @@
 namespace torchy {
 
 enum TlsFlag : uint32_t {
-  kNoGrad = 1,     // recording is off
-  kInference = 2,  // inference_mode: results carry the inference flag
-  kModeHook = 4,   // a Python mode object sees every operation
-  kAnomaly = 8,    // nodes remember the line that made them
-  kSavedHooks = 16,    // what nodes save goes through the user's hooks
-  kForward = 32,       // a level of forward mode is open
-  kVmap = 64,          // a level of vmap is open, or a batched tensor outlived its own
-  kTrap = 128,         // results are watched for NaN and infinity
+  kNoGrad = 1,          // recording is off
+  kInference = 2,       // inference_mode: results carry the inference flag
+  kModeHook = 4,        // a Python mode object sees every operation
+  kAnomaly = 8,         // nodes remember the line that made them
+  kSavedHooks = 16,     // what nodes save goes through the user's hooks
+  kForward = 32,        // a level of forward mode is open
+  kVmap = 64,           // a level of vmap is open, or a batched tensor outlived its own
+  kTrap = 128,          // results are watched for NaN and infinity
   kZeroTimesInf = 256,  // backward only: zero gradient times infinity or NaN is zero
 };
 // What sends an operation the long way, through autograd/intercept.h; the fast path tests this once.
@@ -22,7 +22,7 @@ constexpr uint32_t kUnusual = kModeHook | kAnomaly | kSavedHooks | kForward | kV
 
 struct Tls {
   uint32_t flags = 0;
-  uint32_t depth = 0;  // nesting of LongSection
+  uint32_t depth = 0;                 // nesting of LongSection
   uint32_t forward_cap = UINT32_MAX;  // levels of forward mode from here on are invisible
 };
 extern thread_local Tls tls;

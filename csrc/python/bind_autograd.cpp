@@ -45,6 +45,7 @@ void bind_autograd(nb::module_& m) {
   });
   m.def("_run_backward", &backward, nb::arg("roots"), nb::arg("grads"), nb::arg("inputs"), nb::arg("retain_graph"),
         nb::arg("create_graph"), nb::arg("accumulate"), nb::arg("allow_unused"));
+  m.def("_graph_task_ids", &runs_in_progress);
   m.def("_live_nodes", &Node::live_count);
   m.def("_live_tensors", &live_tensor_count);
 

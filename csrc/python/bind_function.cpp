@@ -93,6 +93,7 @@ void attach(const std::string& name, nb::object backward, const TensorList& inpu
     if (nr >= 0) node->saved.back().save_output(t, static_cast<uint32_t>(nr));
     else node->saved.back().save(t);
   }
+  if (tls.flags & (kAnomaly | kTrap | kSavedHooks)) watch_new_node(node);
 }
 
 }  // namespace

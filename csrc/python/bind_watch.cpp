@@ -69,9 +69,8 @@ void after_node(void* token, Node* node) {
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);
   Ref n(wrap_node(node));
-  tell_modes(token, [&](PyObject* mode, PyObject* t) {
-    return PyObject_CallMethod(mode, "after_node", "OO", t, n.get());
-  });
+  tell_modes(token,
+             [&](PyObject* mode, PyObject* t) { return PyObject_CallMethod(mode, "after_node", "OO", t, n.get()); });
   PyErr_Restore(type, value, trace);
 }
 
@@ -128,8 +127,8 @@ void non_finite(const char* op, const Arguments* args, const Tensor& t, int64_t 
   Ref given = args ? to_python(*args) : Ref::borrow(Py_None);
   Ref maker(wrap_node(node));
   Ref tensor(wrap(alias(t)));
-  ask_anomaly("_non_finite", Py_BuildValue("(sOOLOn)", op, given.get(), tensor.get(), (long long)at, maker.get(),
-                                           Py_ssize_t(number)));
+  ask_anomaly("_non_finite",
+              Py_BuildValue("(sOOLOn)", op, given.get(), tensor.get(), (long long)at, maker.get(), Py_ssize_t(number)));
 }
 
 // ---- hooks on saved tensors
@@ -210,9 +209,8 @@ void bind_watch(nb::module_& m) {
     set_flag(kAnomaly, on);
     if (!on) changes().clear();
   });
-  m.def("_anomaly", [] {
-    return nb::make_tuple((tls.flags & kAnomaly) != 0, watch.gradients.nan, watch.gradients.inf);
-  });
+  m.def("_anomaly",
+        [] { return nb::make_tuple((tls.flags & kAnomaly) != 0, watch.gradients.nan, watch.gradients.inf); });
   m.def("_set_trap", [](bool nan, bool inf) {
     watch.results = {nan, inf};
     set_flag(kTrap, nan || inf);

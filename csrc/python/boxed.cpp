@@ -20,7 +20,9 @@ bool none(const std::optional<T>& o, Ref& out) {
   return !o;
 }
 Ref number(int64_t v) { return Ref(check_python(PyLong_FromLongLong(v))); }
-Ref text(const std::string& s) { return Ref(check_python(PyUnicode_FromStringAndSize(s.data(), Py_ssize_t(s.size())))); }
+Ref text(const std::string& s) {
+  return Ref(check_python(PyUnicode_FromStringAndSize(s.data(), Py_ssize_t(s.size()))));
+}
 Ref ints(IntSpan list) {
   Ref out(check_python(PyList_New(Py_ssize_t(list.size()))));
   for (size_t i = 0; i < list.size(); ++i) PyList_SET_ITEM(out.get(), Py_ssize_t(i), number(list[i]).leak());

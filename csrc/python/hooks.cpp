@@ -2,6 +2,7 @@
 #include "hooks.h"
 
 #include "../autograd/accumulate.h"
+#include "../autograd/engine.h"
 #include "../autograd/meta.h"
 
 namespace torchy::python {
@@ -45,6 +46,9 @@ struct PyTensorHook final : TensorHook {
   }
   Ref fn;
   bool after_accumulate = false;
+  // Whose gradient it sees; either outlives the hook, which is in its list.
+  Node* node = nullptr;
+  AutogradMeta* leaf = nullptr;
 };
 
 Ref to_tuple(const TensorList& list) {
@@ -115,9 +119,18 @@ void handle_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
+// Will the backward in progress call the hook (again)?
+PyObject* handle_will_run(PyObject* self, PyObject*) {
+  std::shared_ptr<Hook> hook = reinterpret_cast<PyHandle*>(self)->hook->lock();
+  auto* of_tensor = dynamic_cast<PyTensorHook*>(hook.get());
+  if (!of_tensor || hook->removed) Py_RETURN_FALSE;
+  return PyBool_FromLong(will_run(of_tensor->leaf ? of_tensor->leaf->accumulator : of_tensor->node));
+}
+
 PyObject* handle_id(PyObject* self, void*) { return PyLong_FromLongLong(reinterpret_cast<PyHandle*>(self)->id); }
 
 PyMethodDef handle_methods[] = {{"remove", handle_remove, METH_NOARGS, "Remove the hook; a second call does nothing."},
+                                {"_will_run", handle_will_run, METH_NOARGS, nullptr},
                                 {"__enter__", handle_enter, METH_NOARGS, nullptr},
                                 {"__exit__", handle_exit, METH_VARARGS, nullptr},
                                 {nullptr, nullptr, 0, nullptr}};
@@ -150,9 +163,11 @@ PyObject* add_tensor_hook(PyObject* self, PyObject* fn) {
   let_collector_see(self);
   if (Node* node = grad_fn(t)) {
     hook->input = meta_of(t)->output_nr;
+    hook->node = node;
     return add_hook<TensorHook>(node->hooks().tensor_pre, hook);
   }
-  return add_hook<TensorHook>(ensure_meta(t)->hooks, hook);
+  hook->leaf = ensure_meta(t);
+  return add_hook<TensorHook>(hook->leaf->hooks, hook);
 }
 
 PyObject* add_post_accumulate_hook(PyObject* self, PyObject* fn) {

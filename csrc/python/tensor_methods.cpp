@@ -70,7 +70,7 @@ METHOD(requires_grad_) {
   static const char* names[] = {"requires_grad", nullptr};
   int on = 1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:requires_grad_", const_cast<char**>(names), &on)) return nullptr;
-  set_requires_grad(Tensor::borrow(physical(impl_of(self))), on != 0);
+  set_requires_grad(unwrap(self), on != 0);
   return Py_NewRef(self);
   TORCHY_CATCH(nullptr)
 }
@@ -197,7 +197,8 @@ NOARGS(storage_id) { return PyLong_FromVoidPtr(impl_of(self)->storage()); }
 NOARGS(storage_bytes) {  // all of the storage as a uint8 tensor that shares it
   TORCHY_TRY
   if (impl_of(self)->has(kBatched))
-    fail_not_implemented("Cannot access storage of a batched tensor: it is one example of a larger one; use it outside vmap");
+    fail_not_implemented(
+        "Cannot access storage of a batched tensor: it is one example of a larger one; use it outside vmap");
   Storage* s = impl_of(self)->storage();
   s->retain();
   return wrap(Tensor::steal(TensorImpl::make_contiguous(DType::UInt8, s, {int64_t(s->nbytes())})));

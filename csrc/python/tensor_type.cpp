@@ -103,7 +103,7 @@ SETTER(set_requires_grad_attr) {
   NO_DELETE("requires_grad")
   int on = PyObject_IsTrue(value);
   if (on < 0) return -1;
-  set_requires_grad(Tensor::borrow(physical(impl_of(self))), on == 1);
+  set_requires_grad(unwrap(self), on == 1);
   return 0;
   TORCHY_CATCH(-1)
 }

@@ -158,9 +158,20 @@ if TYPE_CHECKING:
         utils as utils,
         viz as viz,
     )
+    from torchy._errstate import seterr as seterr
+    from torchy.autograd.anomaly_mode import (
+        is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+        is_anomaly_enabled as is_anomaly_enabled,
+    )
     from torchy.func import vmap as vmap
 
 _LAZY = ("nn", "optim", "utils", "data", "viz", "backends", "cuda", "func", "profiler")
+_LAZY_NAMES = {
+    "is_anomaly_check_nan_enabled": "torchy.autograd.anomaly_mode",
+    "is_anomaly_enabled": "torchy.autograd.anomaly_mode",
+    "seterr": "torchy._errstate",
+    "vmap": "torchy.func",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -169,8 +180,8 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"torchy.{name}")
-    if name == "vmap":
-        from torchy.func import vmap
+    if name in _LAZY_NAMES:
+        import importlib
 
-        return vmap
+        return getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     raise AttributeError(f"module 'torchy' has no attribute {name!r}")

@@ -6,7 +6,8 @@
 ``dtype``, ``shape``, ``dim()``, ``numel()``, ``tolist()``, ``item()``, ``t[i]`` and ``t[a:b]``,
 ``is_floating_point()``, ``is_complex()``, ``detach()``, ``requires_grad``, ``grad_fn`` (with
 ``name()``) and, for a parameter, a true ``_is_parameter``; of the package, ``Tensor``,
-``get_default_dtype()`` and, once something has imported it, ``autograd.forward_ad.unpack_dual``.
+``get_default_dtype()`` and, once something has imported them, ``autograd.forward_ad.unpack_dual`` and
+``func._vmap.batched_repr``.
 """
 
 from __future__ import annotations
@@ -258,10 +259,18 @@ def _join(text: str, suffixes: list[str], indent: int) -> str:
     return "".join(parts)
 
 
+def _batched_repr(t: Any) -> str | None:
+    vmap = sys.modules.get("torchy.func._vmap")
+    return None if vmap is None else vmap.batched_repr(t)
+
+
 def tensor_repr(t: Any, *, tensor_contents: str | None = None) -> str:
     """``repr(t)``; ``tensor_contents`` takes the place of the values, for subclasses."""
     import torchy
 
+    batched = _batched_repr(t)
+    if batched is not None:
+        return batched
     plain = type(t) is torchy.Tensor
     prefix = "tensor(" if plain else f"{type(t).__name__}("
     indent = len(prefix)

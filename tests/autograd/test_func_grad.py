@@ -7,8 +7,8 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 import pytest
 
 import torchy as torch
+from torchy._pytree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from torchy.func import grad, grad_and_value, linearize, vjp
-from torchy.func._pytree import broadcast_prefix, tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 Pair = namedtuple("Pair", "u v")
 X = [0.5, -1.0, 2.0]

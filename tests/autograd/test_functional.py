@@ -213,14 +213,69 @@ def test_strict_cannot_go_with_vectorize():
         jacobian(lambda x: x * x, tensors(X), strict=True, vectorize=True)
 
 
-def test_forward_mode_names_what_to_use():
+def test_forward_mode_says_what_to_use_instead():
     x = tensors(X)
-    with pytest.raises(NotImplementedError, match='use strategy="reverse-mode"'):
-        jacobian(lambda x: x, x, vectorize=True, strategy="forward-mode")
-    with pytest.raises(NotImplementedError, match='use strategy="reverse-mode"'):
-        hessian(lambda x: x.sum(), x, vectorize=True, outer_jacobian_strategy="forward-mode")
+    forward = {"vectorize": True, "strategy": "forward-mode"}
+    with pytest.raises(NotImplementedError, match="for vectorize=True only"):
+        jacobian(lambda x: x, x, strategy="forward-mode")
+    with pytest.raises(NotImplementedError, match="create_graph=False or use strategy"):
+        jacobian(lambda x: x, x, create_graph=True, **forward)
+    with pytest.raises(RuntimeError, match='use strategy="reverse-mode"'):
+        jacobian(lambda x: x, x, strict=True, **forward)
     with pytest.raises(AssertionError, match="'sideways'"):
         jacobian(lambda x: x, x, strategy="sideways")
+
+
+@pytest.mark.parametrize("options", [{"vectorize": True}, {"vectorize": True, "strategy": "forward-mode"}])
+def test_all_strategies_give_the_same_jacobian(options):
+    def f(x, y):
+        return (x * y.sum(0)).sin(), y.exp().sum(1) * x[0], torch.ones(2, dtype=torch.float64)
+
+    x, y = torch.rand(3, dtype=torch.float64), torch.rand(2, 3, dtype=torch.float64)
+    for want, got in zip(jacobian(f, (x, y)), jacobian(f, (x, y), **options)):
+        for a, b in zip(want, got):
+            assert a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, 1e-12) and not b.requires_grad
+    assert torch.allclose(jacobian(torch.sin, x, **options), x.cos().diag())
+
+
+@pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+def test_all_strategies_give_the_same_hessian(strategy):
+    def f(x, y):
+        return (x * y).sin().sum() * y.prod()
+
+    given = torch.rand(3, dtype=torch.float64), torch.rand(2, 3, dtype=torch.float64)
+    found = hessian(f, given, vectorize=True, outer_jacobian_strategy=strategy)
+    for want, got in zip(hessian(f, given), found):
+        for a, b in zip(want, got):
+            assert a.shape == b.shape and torch.allclose(a, b, 1e-12)
+
+
+def test_vectorized_jacobian_runs_backward_once():
+    calls = []
+
+    class Counted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            calls.append(g.shape)
+            return g * 2
+
+    x = torch.rand(5)
+    check(jacobian(Counted.apply, x, vectorize=True), 2 * np.eye(5))
+    assert calls == [(5,)]
+    check(jacobian(Counted.apply, x), 2 * np.eye(5))
+    assert len(calls) == 6
+    calls.clear()
+
+
+def test_forward_mode_runs_the_function_once():
+    calls = []
+    x = torch.rand(4, 3)
+    found = jacobian(lambda x: calls.append(x.shape) or x.sum(0), x, vectorize=True, strategy="forward-mode")
+    assert found.shape == (3, 4, 3) and calls == [(4, 3)]
 
 
 def test_wrong_arguments_say_what_is_wrong():

@@ -63,16 +63,22 @@ def test_outputs_must_be_tensors():
         gradcheck(lambda x: (x, 1.0), leaf(2))
 
 
-@pytest.mark.parametrize("option", ["check_forward_ad", "check_batched_grad", "check_batched_forward_grad"])
-def test_forward_mode_and_vmap_are_not_there(option):
-    with pytest.raises(NotImplementedError, match=f"gradcheck: {option}=True"):
-        gradcheck(torch.exp, leaf(2), **{option: True})
-
-
-@pytest.mark.parametrize("option", ["check_fwd_over_rev", "check_batched_grad"])
-def test_forward_mode_and_vmap_are_not_there_for_gradgradcheck(option):
-    with pytest.raises(NotImplementedError, match=f"gradgradcheck: {option}=True"):
-        gradgradcheck(torch.exp, leaf(2), **{option: True})
+def test_batches_need_the_mode_that_they_are_batches_of():
+    for option, mode in (
+        ("check_batched_grad", "check_backward_ad"),
+        ("check_batched_forward_grad", "check_forward_ad"),
+    ):
+        options = {
+            option: True,
+            "check_forward_ad": option == "check_batched_grad",
+            "check_backward_ad": option != "check_batched_grad",
+        }
+        with pytest.raises(AssertionError, match=f"Setting {option}=True requires {mode} to be True"):
+            gradcheck(torch.exp, leaf(2), **options)
+    for option in ("check_batched_grad", "check_undefined_grad"):
+        options = {"check_undefined_grad": False, option: True, "check_rev_over_rev": False, "check_fwd_over_rev": True}
+        with pytest.raises(AssertionError, match=f"Setting {option}=True requires check_rev_over_rev"):
+            gradgradcheck(torch.exp, leaf(2), **options)
 
 
 def test_something_must_be_checked():

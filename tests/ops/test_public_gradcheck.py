@@ -1,4 +1,4 @@
-"""The public gradcheck and gradgradcheck accept every operation of the table."""
+"""The public gradcheck and gradgradcheck accept every operation of the table: backward, forward mode and under vmap."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ CHECKED = [
     name for name, op in PUBLIC.items()
     if op.family != "random" and any(case.slots() for case in cases_of(op)) and (op.differentiable or op.composite)
 ]  # fmt: skip
+FIRST = {"check_forward_ad": True, "check_batched_grad": True, "check_batched_forward_grad": True}
+SECOND = {"check_fwd_over_rev": True, "check_batched_grad": True}
 SMALL = 24  # elements; the whole Jacobian of larger inputs takes long
 
 
@@ -18,8 +20,8 @@ def refused(case: Case, fast: bool) -> str | None:
     """What gradcheck or gradgradcheck says against a case."""
     inputs = [tensor_of(a).requires_grad_() for a in case.inputs()]
     try:
-        assert gradcheck(case.as_function(), inputs, fast_mode=fast)
-        assert gradgradcheck(case.as_function(), inputs, fast_mode=fast)
+        assert gradcheck(case.as_function(), inputs, fast_mode=fast, **FIRST)
+        assert gradgradcheck(case.as_function(), inputs, fast_mode=fast, **SECOND)
     except GradcheckError as error:
         return f"{case}: {error}"
     return None

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from torchy.autograd import forward_ad as forward_ad, functional as functional, graph as graph
+    from torchy.autograd._zero_times_inf import zero_times_inf_is_zero as zero_times_inf_is_zero
+    from torchy.autograd.anomaly_mode import detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
+
     Tensors = Any  # a tensor, or a sequence of tensors (for gradients: entries may be None)
 
 __all__ = [
-    "Function", "Node", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "inference_mode",
-    "no_grad", "set_grad_enabled",
+    "Function", "Node", "backward", "detect_anomaly", "enable_grad", "forward_ad", "functional", "grad", "gradcheck",
+    "gradgradcheck", "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "zero_times_inf_is_zero",
 ]  # fmt: skip
 
 Node = _C.Node
@@ -69,10 +74,9 @@ def grad(
     """The gradients of `outputs` with respect to `inputs`, as a tuple; nothing is stored in `.grad`.
 
     Arguments as in `backward`. allow_unused: None instead of an error for inputs that the outputs do
-    not depend on; materialize_grads: zeros for them.
+    not depend on; materialize_grads: zeros for them. is_grads_batched: each of `grad_outputs` has one
+    dim more, the first, and so has each result: one backward under vmap for many vectors.
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched=True needs vmap; loop over the rows of grad_outputs instead")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
@@ -86,19 +90,59 @@ def grad(
         raise RuntimeError(f"grad: got {len(roots)} outputs and {len(grads)} grad_outputs; give one per output")
     keep = create_graph if retain_graph is None else retain_graph
     unused = materialize_grads if allow_unused is None else allow_unused
-    found: Sequence[Any] = _C._run_backward(roots, grads, leaves, keep, create_graph, False, unused)
+    found: Sequence[Any]
+    if is_grads_batched:
+        found = _batched(roots, grads, leaves, keep, create_graph, unused)
+    else:
+        found = _C._run_backward(roots, grads, leaves, keep, create_graph, False, unused)
     if materialize_grads:
         found = [_C.zeros_like(x) if g is None else g for g, x in zip(found, leaves)]
     return tuple(found)
 
 
+def _batched(
+    roots: list[Any], grads: list[Any], leaves: list[Any], keep: bool, create_graph: bool, unused: bool
+) -> list[Any]:
+    """The gradients for every row of `grads`, in the same order; None for inputs that `roots` do not depend on."""
+    from torchy.func import vmap
+
+    for i, (y, g) in enumerate(zip(roots, grads)):
+        if g is not None and tuple(g.shape[1:]) != tuple(y.shape):
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. "
+                "The sizes of the remaining dimensions are expected to match the shape of corresponding output, but a "
+                f"mismatch was detected: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
+                f"{y.shape}. If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+            )
+    reached: list[bool] = []
+
+    def pull(*rows: Any) -> tuple[Any, ...]:
+        left = iter(rows)
+        weights = [None if g is None else next(left) for g in grads]
+        found = _C._run_backward(roots, weights, leaves, keep, create_graph, False, unused)
+        reached[:] = [g is not None for g in found]
+        return tuple(g for g in found if g is not None)
+
+    found = iter(vmap(pull)(*[g for g in grads if g is not None]))
+    return [next(found) if there else None for there in reached]
+
+
 from torchy.autograd.function import Function  # noqa: E402  (needs the names above)
 from torchy.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
 
+# Loaded when first asked for, to keep the import short: modules, and names with the module they are in.
+_MODULES = ("functional", "forward_ad", "graph", "profiler", "anomaly_mode")
+_NAMES = {
+    "detect_anomaly": "anomaly_mode",
+    "set_detect_anomaly": "anomaly_mode",
+    "zero_times_inf_is_zero": "_zero_times_inf",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("functional", "forward_ad", "graph", "profiler", "anomaly_mode"):  # loaded when first asked for, to keep the import short
+    if name in _MODULES or name in _NAMES:
         import importlib
 
-        return importlib.import_module(f".{name}", __name__)
+        module = importlib.import_module(f".{_NAMES.get(name, name)}", __name__)
+        return getattr(module, name) if name in _NAMES else module
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

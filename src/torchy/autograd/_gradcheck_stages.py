@@ -68,21 +68,42 @@ class Check:
         self.eps, self.atol, self.rtol = eps, atol, rtol
         self.nondet_tol, self.dtypes = nondet_tol, dtypes
 
+    tensors_of = staticmethod(tensors_of)
+
     def outputs(self) -> list[Tensor]:
         return tensors_of(self.func(*self.args))
 
-    def run(self, fast: bool, undefined: bool) -> None:
-        """All stages; GradcheckError from the first that fails."""
+    def run(
+        self, fast: bool, undefined: bool, backward: bool, forward: bool, batched: bool, batched_forward: bool
+    ) -> None:
+        """All stages that are asked for; GradcheckError from the first that fails."""
         everything = self.outputs()
         kept = [i for i, y in enumerate(everything) if y.requires_grad]
         if not kept:
             self._constant(len(everything), fast)
             return
         outputs = [everything[i] for i in kept]
-        (self._fast if fast else self._slow)(outputs, lambda: [self.outputs()[i] for i in kept])
+        (self._fast if fast else self._slow)(outputs, kept, backward, forward)
+        if (forward and undefined) or batched or batched_forward:
+            self._more(outputs, kept, forward and undefined, backward and batched, batched_forward)
+        if not backward:
+            return
         self._linear(outputs)
         if undefined:
             self._undefined()
+
+    def _more(
+        self, outputs: Sequence[Tensor], kept: Sequence[int], undefined: bool, batched: bool, batched_forward: bool
+    ) -> None:
+        from torchy.autograd import _gradcheck_forward as stages
+
+        random = generator()
+        if undefined:
+            stages.check_undefined(self, kept, [direction(x, random, x.is_complex()) for x in self.inputs])
+        if batched_forward:
+            stages.check_batched_forward(self, kept, random)
+        if batched:
+            stages.check_batched(self, outputs, random)
 
     def _constant(self, count: int, fast: bool) -> None:
         """No output requires grad, so none may change."""
@@ -100,9 +121,13 @@ class Check:
                     f"but output {changes.index(True)} changes with input {i}; keep its history (detach, no_grad)"
                 )
 
-    def _slow(self, outputs: Sequence[Tensor], f: Callable[[], Sequence[Tensor]]) -> None:
+    def _slow(self, outputs: Sequence[Tensor], kept: Sequence[int], backward: bool, forward: bool) -> None:
+        def f() -> list[Tensor]:
+            now = self.outputs()
+            return [now[i] for i in kept]
+
         numeric = [numeric_jacobians(f, x, len(outputs), self.eps) for x in self.inputs]
-        for j, y in enumerate(outputs):
+        for j, y in enumerate(outputs if backward else ()):
             for part in parts(y):
                 found = analytic_jacobians(y, self.inputs, part, self.dtypes)
                 self._same_again(found, analytic_jacobians(y, self.inputs, part, self.dtypes))
@@ -110,14 +135,23 @@ class Check:
                     want = part_of(n[j], part)
                     if not allclose(a, want, self.rtol, self.atol):
                         raise self._mismatch(j, i, part, y, want, a)
+        if forward:
+            from torchy.autograd._gradcheck_forward import check_slow
 
-    def _fast(self, outputs: Sequence[Tensor], f: Callable[[], Sequence[Tensor]]) -> None:
+            check_slow(self, outputs, kept, numeric)
+
+    def _fast(self, outputs: Sequence[Tensor], kept: Sequence[int], backward: bool, forward: bool) -> None:
         """v'Ju for random v, u instead of J. Tolerance: that of J summed, atol sum(v) sum(u) + rtol |v'Ju|."""
+
+        def f() -> list[Tensor]:
+            now = self.outputs()
+            return [now[i] for i in kept]
+
         random = generator()
         us = [direction(x, random, x.is_complex()) for x in self.inputs]
         vs = [direction(y, random, False) for y in outputs]
         slopes = [numeric_along(f, x, u, self.eps) for x, u in zip(self.inputs, us)]
-        for j, (y, v) in enumerate(zip(outputs, vs)):
+        for j, (y, v) in enumerate(zip(outputs, vs) if backward else ()):
             for part in parts(y):
                 found = vector_jacobian(y, self.inputs, v, part, self.dtypes)
                 self._same_again(found, vector_jacobian(y, self.inputs, v, part, self.dtypes))
@@ -129,6 +163,10 @@ class Check:
                         whole = numeric_jacobians(f, self.inputs[k], len(outputs), self.eps)[j]
                         full = part_of(whole, part), analytic_jacobians(y, self.inputs, part, False)[k]
                         raise self._mismatch(j, i, part, y, n, a, full)
+        if forward:
+            from torchy.autograd._gradcheck_forward import check_fast
+
+            check_fast(self, outputs, kept, us, slopes)
 
     def _same_again(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> None:
         for i, a, b in zip(self.positions, first, second):

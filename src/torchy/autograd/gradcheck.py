@@ -1,6 +1,6 @@
-"""gradcheck and gradgradcheck: backward compared with central differences. Layer: torchy.
+"""gradcheck and gradgradcheck: backward and forward mode compared with central differences. Layer: torchy.
 
-Options, inputs and results are handled here; the stages of a check are in _gradcheck_stages.py.
+Options, inputs and results are handled here; the stages are in _gradcheck_stages.py and _gradcheck_forward.py.
 """
 
 from __future__ import annotations
@@ -48,15 +48,6 @@ def _checked(inputs: Sequence[Any]) -> list[tuple[int, Tensor]]:
     return found
 
 
-def _reverse_only(name: str, **asked: bool) -> None:
-    for option, value in asked.items():
-        if value:
-            needs = "vmap" if "batched" in option else "forward mode"
-            raise NotImplementedError(
-                f"{name}: {option}=True needs {needs}, which torchy does not have; leave it False"
-            )
-
-
 def gradcheck(
     func: Callable[..., Any],
     inputs: Tensors,
@@ -83,24 +74,30 @@ def gradcheck(
     L by z = a + ib is dL/da + i dL/db. By default all elements of the Jacobians are compared, within
     atol + rtol * |difference|; fast_mode compares v'Ju for one
     random pair v, u of norm 1 with every output and input, in the time of a few calls.
-    nondet_tol: how far two backwards may differ. check_undefined_grad: missing gradients must act as zeros.
-    check_grad_dtypes: gradients must have their inputs' dtypes. masked: accepted; it concerns sparse tensors.
+    nondet_tol: how far two backwards may differ. check_undefined_grad: missing gradients and tangents must act as zeros.
+    check_grad_dtypes: gradients must have their inputs' dtypes. check_forward_ad: jvp is compared with the same
+    differences; tensors that `func` reaches otherwise than as arguments have no tangents. check_batched_grad,
+    check_batched_forward_grad: two backwards, or two tangents, in one run under vmap must give what they give one
+    after the other. masked: accepted; it concerns sparse tensors.
 
     Returns True. A failed check raises GradcheckError, or returns False if not raise_exception. ValueError if no
-    input requires grad; NotImplementedError for the options of forward mode and of vmap.
+    input requires grad; AssertionError for an option whose mode is not to be checked.
     """
     from torchy.autograd import _gradcheck_stages as stages  # when used: `import torchy` stays quick
 
     if not (check_backward_ad or check_forward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    _reverse_only(
-        "gradcheck", check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad,
-        check_batched_forward_grad=check_batched_forward_grad,
-    )  # fmt: skip
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     args = stages.as_tuple(inputs)
     check = stages.Check(func, args, _checked(args), eps, atol, rtol, nondet_tol, check_grad_dtypes)
     try:
-        check.run(fast_mode, check_undefined_grad)
+        check.run(
+            fast_mode, check_undefined_grad, check_backward_ad, check_forward_ad, check_batched_grad,
+            check_batched_forward_grad,
+        )  # fmt: skip
     except GradcheckError:
         if raise_exception:
             raise
@@ -141,14 +138,17 @@ def gradgradcheck(
     """Whether the gradients of the gradients of `func` are right, with respect to `inputs` and `grad_outputs`.
 
     `gradcheck` of the function from both to the gradients of the inputs; it presumes that those are right, so call
-    gradcheck first. grad_outputs: shaped like the outputs that require grad (None: random, requiring grad, and with
+    gradcheck first. check_rev_over_rev: the second derivative by backward, check_fwd_over_rev: by forward mode over the
+    first backward. grad_outputs: shaped like the outputs that require grad (None: random, requiring grad, and with
     gen_non_contig_grad_outputs not contiguous). All else, with what is returned and raised, is gradcheck's.
     """
     from torchy.autograd import _gradcheck_stages as stages  # when used: `import torchy` stays quick
 
     if not (check_rev_over_rev or check_fwd_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    _reverse_only("gradgradcheck", check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
+    for option, asked in (("check_undefined_grad", check_undefined_grad), ("check_batched_grad", check_batched_grad)):
+        if asked and not check_rev_over_rev:
+            raise AssertionError(f"Setting {option}=True requires check_rev_over_rev to be True")
     args = stages.as_tuple(inputs)
     if grad_outputs is None:
         random = stages.generator()
@@ -157,7 +157,11 @@ def gradgradcheck(
     else:
         weights = stages.as_tuple(grad_outputs)
 
+    tracked = [isinstance(x, Tensor) and x.requires_grad for x in (*args, *weights)]
+
     def gradients(*everything: Any) -> tuple[Tensor, ...]:
+        # Forward mode gives detached tensors.
+        everything = tuple(x.requires_grad_() if wanted else x for x, wanted in zip(everything, tracked))
         values, arriving = everything[: len(args)], everything[len(args) :]
         outputs = stages.differentiable(stages.tensors_of(func(*values)))
         at = [x for x in values if isinstance(x, Tensor) and x.requires_grad]
@@ -169,5 +173,6 @@ def gradgradcheck(
     return gradcheck(
         gradients, (*args, *weights), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
         nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
-        fast_mode=fast_mode, masked=masked,
+        check_batched_grad=check_batched_grad, check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev, fast_mode=fast_mode, masked=masked,
     )  # fmt: skip

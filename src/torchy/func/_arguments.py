@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchy import _C
-from torchy.func._pytree import tree_leaves, tree_map
+from torchy._pytree import tree_leaves, tree_map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 from torchy import _C
+from torchy._pytree import tree_flatten, tree_leaves, tree_unflatten
 from torchy.func._arguments import check_outputs, map_tensors, pick, positions, put, split_aux
 from torchy.func._levels import Level, backward
-from torchy.func._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

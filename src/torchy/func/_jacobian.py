@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 
 from torchy import _C
+from torchy._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 from torchy.func._arguments import check_real, pick, positions
 from torchy.func._grad import vjp_of
 from torchy.func._jvp import jvp_of
-from torchy.func._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torchy import _C
+from torchy._pytree import tree_flatten, tree_unflatten
 from torchy.func._arguments import check_outputs, map_tensors, pick, put, split_aux
 from torchy.func._levels import Level, backward, differentiable
-from torchy.func._pytree import tree_flatten, tree_unflatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -87,15 +87,16 @@ def common_dtype(call: Call, operands: list[int]) -> _C.dtype:
     # An unbatched one is asked itself: a Python number made a tensor counts for even less.
     scalars = [_C.empty((), dtype=call.args[i].dtype) if call.batched[i] else call.args[i]
                for i in operands if call.ndim(i) == 0]  # fmt: skip
+    if dimmed:
+        high = dimmed[0]
+        for d in dimmed[1:]:
+            high = _C.promote_types(high, d)
+        if not scalars:
+            return high
     low = scalars[0]
     for t in scalars[1:]:
         low = _C.empty((), dtype=_C.result_type(low, t))
-    if not dimmed:
-        return low.dtype
-    high = dimmed[0]
-    for d in dimmed[1:]:
-        high = _C.promote_types(high, d)
-    return _C.result_type(_C.empty((0,), dtype=high), low)
+    return _C.result_type(_C.empty((0,), dtype=high), low) if dimmed else low.dtype
 
 
 @rule("masked_fill")

@@ -174,6 +174,14 @@ def as_strided_of(call: Call) -> Any:
             )
     shift = self.storage_offset() - base_offset
     own = list(self.stride())
+    if own[0] == 0 and call.size > 1 and self.requires_grad and _C.is_grad_enabled():
+        # Examples that lie in the same memory would get equal parts of all their gradients: lay them out apart.
+        geometry = list(self.shape[1:]), base_stride, base_offset, size, stride, offset
+        if _span(geometry[:3]) > self[0].numel():
+            raise RuntimeError(
+                "vmap: as_strided: a tensor with gaps in its memory has no gradient here; clone it first"
+            )
+        return _C._call_op("as_strided_gather", (self, *_apart(call.size, *geometry)))
     return call.run(self, [call.size, *size], [own[0], *stride], offset + shift, own, self.storage_offset())
 
 
@@ -205,13 +213,17 @@ def _span(*geometries: tuple[Any, Any, int]) -> int:
     return max(high) - min(low) + 1 if low else 1
 
 
+def _apart(
+    size: int, base_sizes: Any, base_strides: Any, base_offset: int, sizes: Any, strides: Any, offset: int
+) -> Any:
+    """Both geometries for a batch whose examples lie one after the other, so that no two share an element."""
+    n = _span((base_sizes, base_strides, base_offset), (sizes, strides, offset))
+    return [size, *base_sizes], [n, *base_strides], base_offset, [size, *sizes], [n, *strides], offset
+
+
 @rule("as_strided_backward", "as_strided_gather")
 def as_strided_backward(call: Call) -> Any:
-    """The examples are laid out one after the other, so that no two share an element."""
-    src, base_sizes, base_strides, base_offset, sizes, strides, offset = call.args
-    n = _span((base_sizes, base_strides, base_offset), (sizes, strides, offset))
-    base = [call.size, *base_sizes], [n, *base_strides], base_offset
-    return call.run(src, *base, [call.size, *sizes], [n, *strides], offset)
+    return call.run(call.args[0], *_apart(call.size, *call.args[1:]))
 
 
 @rule("as_strided_scatter_of")
