@@ -70,9 +70,16 @@ uint32_t count_of(Object o) {
   return o.is_node ? static_cast<Node*>(o.p)->use_count() : static_cast<TensorImpl*>(o.p)->use_count();
 }
 
-// The gradients that hold garbage together: of leaves that nothing outside what is reached from `start` refers to.
-// `walked` grows by the objects looked at.
-TensorList garbage_gradients(TensorImpl* start, size_t& walked) {
+// Links whose end lets garbage go: gradients of leaves, and histories of changed tensors.
+struct Links {
+  TensorList gradients;
+  std::vector<NodeRef> histories;
+  bool empty() const { return gradients.empty() && histories.empty(); }
+};
+
+// Those of tensors that nothing outside what is reached from `start` refers to. `walked` grows by the objects looked
+// at.
+Links garbage_from(TensorImpl* start, size_t& walked) {
   std::unordered_map<void*, Info> found;
   std::vector<Object> stack{{start, false}};
   found[start];
@@ -102,11 +109,12 @@ TensorList garbage_gradients(TensorImpl* start, size_t& walked) {
       });
     }
   }
-  TensorList out;
+  Links out;
   for (auto& [p, info] : found) {
     if (info.live || info.is_node) continue;
     AutogradMeta* m = meta_of(static_cast<TensorImpl*>(p));
-    if (m && has_recorded_grad(m)) out.push_back(std::move(m->grad));
+    if (m && has_recorded_grad(m)) out.gradients.push_back(std::move(m->grad));
+    if (m && m->changed_while_shared && m->grad_fn) out.histories.push_back(std::exchange(m->grad_fn, NodeRef()));
   }
   return out;
 }
@@ -117,6 +125,11 @@ void note_recorded_grad(AutogradMeta* leaf) {
   leaf->had_recorded_grad = true;
   leaf->grad->set(kRecordedGrad);
   leaves().insert(leaf);
+  any_recorded_grad = true;
+}
+void note_shared_change(AutogradMeta* changed) {
+  changed->changed_while_shared = true;
+  leaves().insert(changed);
   any_recorded_grad = true;
 }
 void forget_recorded_grad(AutogradMeta* leaf) {
@@ -131,21 +144,21 @@ void look_for_cycles(bool now) {
   looking = true;
   ended = 0;
   size_t walked = 0;
-  TensorList garbage;
+  Links garbage;
   for (auto it = leaves().begin(); it != leaves().end() && garbage.empty();) {
     AutogradMeta* m = *it;
-    if (!has_recorded_grad(m)) {
+    if (!has_recorded_grad(m) && !(m->changed_while_shared && m->grad_fn)) {
       it = leaves().erase(it);
       continue;
     }
     ++it;
     // A leaf whose wrapper lives is held by Python.
-    if (!m->self->python || m->self->has(kOwnsPython)) garbage = garbage_gradients(m->self, walked);
+    if (!m->self->python || m->self->has(kOwnsPython)) garbage = garbage_from(m->self, walked);
   }
   any_recorded_grad = !leaves().empty();
   constexpr size_t kSmall = 1024;  // walks up to this cost are not worth avoiding
   next_look = walked > kSmall && garbage.empty() ? walked : 0;
-  garbage.clear();
+  garbage = Links();
   looking = false;
 }
 

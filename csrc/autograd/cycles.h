@@ -1,6 +1,6 @@
-// backward(create_graph=True) leaves gradients with a history in .grad: leaf -> .grad -> nodes -> saved leaf is a
-// cycle that counting references never frees. This finds such cycles once nothing outside holds them.
-// Layer: autograd.
+// Two cycles that counting references never frees: leaf -> .grad -> nodes -> saved leaf, which
+// backward(create_graph=True) makes, and x -> new history -> node -> saved x, after x.add_(x * x). This finds them once
+// nothing outside holds them. Layer: autograd.
 #pragma once
 
 #include "meta.h"
@@ -10,6 +10,7 @@ namespace torchy {
 extern bool any_recorded_grad;  // a leaf has, or had lately, a gradient with a history
 
 void note_recorded_grad(AutogradMeta* leaf);
+void note_shared_change(AutogradMeta* changed);
 void forget_recorded_grad(AutogradMeta* leaf);
 // A recorded tensor has lost its Python wrapper: looks for garbage cycles. Where the last look walked a large graph
 // in vain, only after as many such events again, unless `now`.

@@ -114,6 +114,8 @@ void exit_forward_level(uint32_t level) {
 
 uint32_t innermost_forward_level() { return open_levels().empty() ? 0 : open_levels().back(); }
 
+bool has_tangents(const Tensor& t) { return tangents_of(t.impl()) != nullptr; }
+
 void drop_tangents(TensorImpl* t) {
   AutogradMeta* m = meta_of(t);
   if (!m || !m->extras || m->extras->tangents.empty()) return;
@@ -257,8 +259,7 @@ struct GiveTangent : SavedVisitor {
   uint32_t level, nr;
   GiveTangent(const Tensor& t, uint32_t level, uint32_t nr) : tangent(t), level(level), nr(nr) {}
   void visit(const char*, SavedTensor& saved) override {
-    if (saved.output_nr() == static_cast<int32_t>(nr) && !saved.held()->has(kPacked))
-      set_tangent(saved.held(), level, tangent);
+    if (saved.output_nr() == static_cast<int32_t>(nr)) set_tangent(saved.held(), level, tangent);
   }
 };
 }  // namespace

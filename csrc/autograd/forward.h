@@ -17,6 +17,7 @@ Tensor tangent_at(const Tensor& t, uint32_t level);
 // The innermost visible level at which t has a tangent; 0: none.
 uint32_t forward_level_of(const TensorImpl* t);
 void set_tangent(const Tensor& t, uint32_t level, Tensor tangent);
+bool has_tangents(const Tensor& t);  // of its own, at any level
 void drop_tangents(TensorImpl* t);
 // The same tangent for what the node that made `result` saved of it.
 void give_to_saved(const Tensor& result, uint32_t level, const Tensor& tangent);

@@ -98,7 +98,7 @@ void apply_watched(Node* node, TensorList& grads, TensorList& out) {
     node->apply(grads, out);
   } catch (const Error& e) {
     if (token) intercept_hooks.after_node(token, node);
-    if (!(tls.flags & kAnomaly)) throw;
+    if (!(tls.flags & (kAnomaly | kTrap))) throw;
     if (e.kind == ErrorKind::Python) {
       intercept_hooks.annotate(intercept_hooks.describe(node, nullptr));
       throw;

@@ -50,7 +50,7 @@ void AutogradMeta::operator delete(void* p, size_t) {
 AutogradMeta::~AutogradMeta() {
   if (accumulator) drop_accumulator(accumulator);
   if (retains_grad) forget_retained(this);
-  if (had_recorded_grad) forget_recorded_grad(this);
+  if (had_recorded_grad || changed_while_shared) forget_recorded_grad(this);
   if (extras && !extras->tangents.empty()) forget_tangents(this);
 }
 
@@ -168,6 +168,8 @@ void rebase_history(const Tensor& self, NodeRef node) {
     return;
   }
   set_grad_fn(t, std::move(node), 0);
+  constexpr uint32_t kOwn = 3;  // the wrapper's reference and those of the operation itself
+  if (t->use_count() > kOwn) note_shared_change(meta_of(t));
 }
 
 void set_requires_grad(const Tensor& t, bool value) {

@@ -28,7 +28,8 @@ class AutogradMeta final : public TensorMeta {
 
   bool requires_grad = false;  // of a leaf
   bool retains_grad = false;
-  bool had_recorded_grad = false;  // see cycles.h
+  bool had_recorded_grad = false;     // see cycles.h
+  bool changed_while_shared = false;  // in place, while others held it: perhaps a node that its new history leads to
   uint32_t output_nr = 0;
   uint32_t view_version = 0;  // of the storage when grad_fn was set, for views
   NodeRef grad_fn;

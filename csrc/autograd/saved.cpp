@@ -60,6 +60,7 @@ void SavedTensor::pack(Tensor (*packer)(const Tensor&)) {
   if (!tensor_.defined() || tensor_->has(kPacked)) return;
   Tensor packed = packer(alias(tensor_));
   packed->set(kPacked);
+  share_tangents(tensor_, packed);
   ensure_extras(packed.impl()).packed_edge = output_nr_ < 0 ? gradient_edge(tensor_) : Edge{};
   tensor_ = std::move(packed);
   version_ = UINT32_MAX;  // the slow branch of unpack
@@ -79,11 +80,20 @@ struct UnpackedInput final : Node {
 Tensor SavedTensor::unpack_packed(Node* owner) const {
   Tensor packed = tensor_;
   Tensor t = intercept_hooks.unpack(packed);
+  if ((tls.flags & kForward) && has_tangents(packed)) {
+    t = alias(t);
+    share_tangents(packed, t);
+  }
   if (!grad_enabled()) return t;
-  if (output_nr_ >= 0) return with_history(alias(t), owner);
+  auto again = [](const Tensor& of) {
+    Tensor out = alias(of);
+    if (tls.flags & kForward) share_tangents(of, out);
+    return out;
+  };
+  if (output_nr_ >= 0) return with_history(again(t), owner);
   Edge edge = meta_of(packed.impl())->extras->packed_edge;
   if (!edge.node) return t;
-  t = alias(t);
+  t = again(t);
   NodeRef node(new UnpackedInput());
   edge.node->retain();
   node->add_edge(edge);

@@ -80,6 +80,7 @@ class CopySlices final : public Node {
     const Geometry &base = where_.base, &view = where_.view;
     // The gradient in a dense copy of the base's geometry, where the view's strides are valid.
     Tensor grad = ops::contiguous(base.enter(grads[0]));
+    if (grad.offset() != 0) grad = ops::clone(grad);  // offsets count from the start of memory
     bool dense = IntSpan(contiguous_strides(base.sizes)) == IntSpan(base.strides) && base.offset == 0;
     Tensor part = dense ? ops::as_strided(grad, view.sizes, view.strides, view.offset)
                         : ops::as_strided_gather(grad, base.sizes, base.strides, base.offset, view.sizes, view.strides,

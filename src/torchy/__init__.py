@@ -162,6 +162,7 @@ if TYPE_CHECKING:
     from torchy.autograd.anomaly_mode import (
         is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
         is_anomaly_enabled as is_anomaly_enabled,
+        set_anomaly_enabled as set_anomaly_enabled,
     )
     from torchy.func import vmap as vmap
 
@@ -169,6 +170,7 @@ _LAZY = ("nn", "optim", "utils", "data", "viz", "backends", "cuda", "func", "pro
 _LAZY_NAMES = {
     "is_anomaly_check_nan_enabled": "torchy.autograd.anomaly_mode",
     "is_anomaly_enabled": "torchy.autograd.anomaly_mode",
+    "set_anomaly_enabled": "torchy.autograd.anomaly_mode",
     "seterr": "torchy._errstate",
     "vmap": "torchy.func",
 }

@@ -1,7 +1,7 @@
 """Random lives of a tape: leaves, operations, views, changes in place, backward with and without graphs, zeroed gradients.
 
-Scalars are checked after every step against the engine of docs/tiny.py, arrays against central differences of NumPy
-replays. TORCHY_PROGRAMS sets how many programs each test plays (100); that so many ran is asserted.
+Scalars are compared with the engine of docs/tiny.py, arrays with central differences of NumPy replays. TORCHY_PROGRAMS
+sets how many programs each test plays (100); that so many ran is asserted.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def run_programs(check, programs):
     assert ran >= PROGRAMS, f"{ran} programs ran, {PROGRAMS} were asked for"
 
 
-# Scalars. Every entry is a pair: docs/tiny.py's Value and a 0-dim tensor.
-
+# Scalars: every entry is a pair of docs/tiny.py's Value and a 0-dim tensor.
 NUMBERS = [0.61, -0.43, 1.19, -0.88, 0.35 + 0.5j, -0.76 + 0.2j]
 
 
@@ -153,7 +152,8 @@ class Scalars:
     def backward(self, x, leaf, k):
         if x[0].node is None and k != 7:
             return  # rarely what must raise
-        create, retain = k % 3 == 0, k % 4 > 0 or k % 3 == 0
+        create = k % 3 == 0
+        retain = create or k % 4 > 0
         seed = 0.75 - 0.5j if isinstance(x[0].data, complex) else 0.75
         self.on_both(
             lambda: self.small_backward(x[0], seed, retain, create),
@@ -196,8 +196,8 @@ def play_scalars(program):
             machine.check()
     except Stop:
         pass
-    for _, leaf in machine.leaves:
-        leaf.grad = None  # with create_graph a leaf and its gradient's graph hold each other
+    for _, leaf in machine.leaves:  # with create_graph a leaf and its gradient's graph hold each other
+        leaf.grad = None
 
 
 def test_scalar_programs_equal_the_tiny_engine():
@@ -214,7 +214,6 @@ def play_arrays(program):
         tape.step(*step)
     for array, t in zip(first.entries, tape.entries):
         np.testing.assert_allclose(t.detach().numpy(), array, rtol=1e-10, atol=1e-12)
-    # Leaves that no_grad steps changed start from their first values.
     start = ARRAYS + [ARRAYS[n % 3] * 0.8 for name, n, _ in first.done if name == "leaf"]
     u, v = ([np.sin(k + n + np.arange(a.size)).reshape(a.shape) for n, a in enumerate(start)] for k in (1, 5))
 
@@ -243,8 +242,7 @@ def along(direction, gradients):
 def agree(found, difference):
     """`found` equals the limit of the difference quotient; how far off that is, its change with the step says."""
     coarse, fine = difference(2e-3), difference(1e-3)
-    limit = (4 * fine - coarse) / 3
-    assert found == pytest.approx(limit, rel=1e-5, abs=1e-6 + 0.1 * abs(fine - coarse))
+    assert found == pytest.approx((4 * fine - coarse) / 3, rel=1e-5, abs=1e-6 + 0.1 * abs(fine - coarse))
 
 
 def test_array_programs_equal_central_differences():
