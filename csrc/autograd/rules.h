@@ -71,7 +71,12 @@ auto choose(bool c, A&& a, B&& b) {
   }
 }
 
-inline int64_t at(IntSpan s, int64_t i) { return s[size_t(i < 0 ? i + int64_t(s.size()) : i)]; }
+inline int64_t at(IntSpan s, int64_t i) {
+  const int64_t n = int64_t(s.size());
+  if (i < -n || i >= n)
+    fail_index("Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", i, ")");
+  return s[size_t(i < 0 ? i + n : i)];
+}
 inline const Tensor& at(const TensorList& l, int64_t i) { return l[size_t(i < 0 ? i + int64_t(l.size()) : i)]; }
 inline IntVec part(IntSpan s, int64_t lo, int64_t hi) {
   int64_t n = int64_t(s.size());
