@@ -47,7 +47,6 @@ Interception::Interception(const OpEntry& op, const Arguments& args) : op_(op), 
 }
 
 void Interception::begin() {
-  open_ = true;
   first_node_ = Node::peek_sequence_nr();
   if (tls.flags & kModeHook) token_ = intercept_hooks.before(op_, args_);
 }
@@ -71,7 +70,6 @@ void look_for(const Watched& what, const char* op, const Arguments* args, const 
 }  // namespace
 
 void Interception::end(const TensorList& results) {
-  open_ = false;
   Node* last = nullptr;
   if (tls.flags & (kAnomaly | kSavedHooks | kTrap))
     for (const Tensor& t : results) {
@@ -88,8 +86,9 @@ void Interception::end(const TensorList& results) {
   }
 }
 
+// A token still held: the operation, or what watches it, raised.
 Interception::~Interception() {
-  if (open_ && token_) intercept_hooks.after(token_, op_, nullptr);
+  if (token_) intercept_hooks.after(token_, op_, nullptr);
 }
 
 void apply_watched(Node* node, TensorList& grads, TensorList& out) {
@@ -142,11 +141,6 @@ bool inplace_by_copy(const OpEntry& op, const Arguments& args) {
   return at.batch_level() || at.forward_level();
 }
 
-void no_batched_number(const OpEntry& op) {
-  fail("vmap: ", op.name, " returns a Python number, which would differ from example to example",
-       user_location ? str_cat(" (at ", user_location(), ")") : std::string(),
-       "; use an operation that returns a tensor");
-}
 void wrong_result_count(const OpEntry& op, size_t got) {
   fail("vmap: the batching rule of ", op.name, " returned ", got, " results");
 }

@@ -42,8 +42,7 @@ struct Boxed {
     kDType,
     kOptDType,
     kGenerator,
-  };  // clang-format off
-  // clang-format on
+  };
   Kind kind;
   const void* p;
   Boxed(const Tensor& t) : kind(kTensor), p(&t) {}
@@ -118,8 +117,7 @@ class Interception {
   const Arguments& args_;
   uint32_t batch_level_ = 0, forward_level_ = 0;
   uint64_t first_node_ = 0;  // nodes made by the operation have this sequence number or more
-  void* token_ = nullptr;
-  bool open_ = false;
+  void* token_ = nullptr;    // of the modes, between begin and end
 };
 
 inline TensorList to_list(const Tensor& t) { return {t}; }
@@ -133,7 +131,6 @@ TensorList to_list(const R&) {
   return {};  // a number
 }
 
-[[noreturn]] void no_batched_number(const OpEntry& op);
 [[noreturn]] void wrong_result_count(const OpEntry& op, size_t got);
 template <class R, size_t... I>
 R tuple_from(TensorList& list, std::index_sequence<I...>) {
@@ -146,8 +143,6 @@ R from_list(const OpEntry& op, TensorList list) {
     return std::move(list[0]);
   } else if constexpr (std::is_same_v<R, TensorList>) {
     return list;
-  } else if constexpr (std::is_arithmetic_v<R> || std::is_same_v<R, Scalar>) {
-    no_batched_number(op);
   } else {
     if (list.size() != std::tuple_size_v<R>) wrong_result_count(op, list.size());
     return tuple_from<R>(list, std::make_index_sequence<std::tuple_size_v<R>>());
@@ -169,10 +164,7 @@ auto observe(Interception& at, uint32_t flags, Plain&& plain) {
 template <class R, class Plain, class Jvp>
 R intercept(const OpEntry& op, const Arguments& args, Plain&& plain, Jvp&& jvp) {
   Interception at(op, args);
-  if (at.batch_level()) {
-    if constexpr (std::is_arithmetic_v<R> || std::is_same_v<R, Scalar>) no_batched_number(op);
-    else return from_list<R>(op, at.run_batched());
-  }
+  if (at.batch_level()) return from_list<R>(op, at.run_batched());
   if (at.forward_level()) {
     Forward forward(at.forward_level());
     R result = plain();

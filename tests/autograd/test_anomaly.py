@@ -6,36 +6,13 @@ import sys
 import threading
 
 import pytest
+from _messages import error_of, here, is_off, leaf
 
 import torchy as torch
 from torchy import autograd
 from torchy._errstate import seterr
 from torchy.autograd import anomaly_mode
 from torchy.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
-
-
-def here():
-    """The line of the call, as messages name it."""
-    frame = sys._getframe(1)
-    return f'File "{__file__}", line {frame.f_lineno}, in {frame.f_code.co_name}'
-
-
-def leaf(*values):
-    return torch.tensor(list(values), requires_grad=True)
-
-
-def error_of(kind, run):
-    """The error's text and notes; without pytest's excinfo, which would keep the tensors of its frames."""
-    try:
-        run()
-    except kind as error:
-        assert type(error) is kind
-        return "\n".join([str(error), *getattr(error, "__notes__", ())])
-    raise AssertionError(f"no {kind.__name__}")
-
-
-def is_off():
-    return torch._C._tls_flags() == 0
 
 
 @pytest.fixture(autouse=True)

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
 import pytest
+from _messages import error_of, here, is_off, leaf
 
 import torchy as torch
 from torchy import _errstate, autograd
 from torchy._errstate import seterr
 from torchy.autograd._zero_times_inf import zero_times_inf_is_zero
 from torchy.autograd.anomaly_mode import detect_anomaly
-
-
-def here():
-    """The line of the call, as messages name it."""
-    frame = sys._getframe(1)
-    return f'File "{__file__}", line {frame.f_lineno}, in {frame.f_code.co_name}'
-
-
-def leaf(*values):
-    return torch.tensor(list(values), requires_grad=True)
-
-
-def error_of(kind, run):
-    """The error's text and notes; without pytest's excinfo, which would keep the tensors of its frames."""
-    try:
-        run()
-    except kind as error:
-        assert type(error) is kind
-        return "\n".join([str(error), *getattr(error, "__notes__", ())])
-    raise AssertionError(f"no {kind.__name__}")
-
-
-def is_off():
-    return torch._C._tls_flags() == 0
 
 
 def warnings_of(run):
@@ -227,3 +203,28 @@ def test_it_is_put_back_after_an_error():
         with zero_times_inf_is_zero():
             raise KeyError
     assert is_off()
+
+
+def test_a_mode_is_told_of_an_operation_that_the_trap_refuses():
+    log = []
+
+    class Mode:
+        def before_op(self, name, inputs):
+            log.append(name)
+
+        def after_op(self, token, name, outputs):
+            log.append((name, outputs is None))
+
+        def before_node(self, node):
+            return None
+
+        def after_node(self, token, node):
+            return None
+
+    torch._C._push_mode(Mode())
+    try:
+        with seterr(nan="raise"):
+            error_of(FloatingPointError, lambda: torch.tensor([-1.0]).sqrt())
+    finally:
+        torch._C._pop_mode()
+    assert log == ["sqrt", ("sqrt", True)]
